@@ -1,0 +1,128 @@
+-- api.admit(key hash, class, requests): authenticates an API key and counts requests against its limit.
+--
+-- p_key_hash: SHA-256 of the key. p_class: 'default', 'admin' or 'privacy', the route's class. p_requests: how many
+-- requests wait for this admission; the first "admitted" of them may go on.
+--
+-- The window is the current slot and the 60 whole ones before it, so no 60 slots see more than the limit, and who
+-- stays under it in every 61 slots is never refused. A slot is a second, for privacy a minute.
+--
+-- Returns the key's id, how many requests were admitted, the limit (null: none), what is left of it, the seconds until
+-- all of it is free again, and, where a request was refused, the seconds after which one will be admitted.
+--
+-- Runs in a transaction of its own, without waiting for the disk: one key is shared by all phones, so its row lock
+-- must be short. Locks: the window's row.
+-- Errors: PT401, PT403.
+
+create function api.admit(
+    p_key_hash bytea,
+    p_class text default 'default',
+    p_requests integer default 1,
+    out api_key_id bigint,
+    out admitted integer,
+    out rate_limit integer,
+    out remaining integer,
+    out reset_after integer,
+    out retry_after integer
+)
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_key          core.api_keys;
+    v_window       core.rate_limits;
+    v_now          timestamptz := core.now();
+    v_slot_seconds integer := case p_class when 'privacy' then 60 else 1 end;
+    v_slot         bigint;
+    v_used         integer;
+begin
+    perform set_config('synchronous_commit', 'off', true);
+
+    select k.* into v_key from core.api_keys k where k.key_hash = p_key_hash;
+
+    if v_key.id is null or not v_key.is_active then
+        raise exception using errcode = 'PT401', message = 'Missing or invalid API key.';
+    elsif v_key.expires_at <= v_now then
+        raise exception using errcode = 'PT401', message = 'The API key has expired.';
+    elsif p_class = 'admin' and not v_key.is_admin then
+        raise exception using errcode = 'PT403', message = 'This API key may not use administration routes.';
+    end if;
+
+    api_key_id := v_key.id;
+
+    if v_key.last_used_at is null or v_key.last_used_at < date_trunc('minute', v_now) then
+        -- Once a minute, by whoever comes first; the others do not wait.
+        update core.api_keys k
+        set last_used_at = date_trunc('minute', v_now)
+        where k.id = (
+            select l.id from core.api_keys l
+            where l.id = v_key.id and l.last_used_at is not distinct from v_key.last_used_at
+            for no key update skip locked);
+    end if;
+
+    select case p_class
+        when 'privacy' then s.privacy_rate_limit_per_hour
+        when 'admin' then coalesce(v_key.rate_limit_per_minute, s.admin_rate_limit_per_minute)
+        else coalesce(v_key.rate_limit_per_minute, s.rate_limit_per_minute)
+    end
+    into rate_limit
+    from core.settings s;
+
+    if rate_limit = 0 then
+        rate_limit := null;
+        admitted := p_requests;
+        return;
+    end if;
+
+    select w.* into v_window from core.rate_limits w where w.api_key_id = v_key.id and w.class = p_class for update;
+
+    if not found then
+        insert into core.rate_limits (api_key_id, class, last_slot, total, slots)
+        values (v_key.id, p_class, 0, 0, array_fill(0, array[61]))
+        on conflict do nothing;
+
+        select w.* into v_window from core.rate_limits w where w.api_key_id = v_key.id and w.class = p_class for update;
+    end if;
+
+    -- The clock is read again under the lock: slots never run backwards.
+    v_now := core.now();
+    v_slot := greatest(floor(extract(epoch from v_now) / v_slot_seconds)::bigint, v_window.last_slot);
+
+    if v_slot > v_window.last_slot + 60 then
+        v_window.slots := array_fill(0, array[61]);
+        v_window.total := 0;
+    else
+        for v_passed in v_window.last_slot + 1 .. v_slot loop
+            v_window.total := v_window.total - v_window.slots[v_passed % 61 + 1];
+            v_window.slots[v_passed % 61 + 1] := 0;
+        end loop;
+    end if;
+
+    admitted := greatest(least(p_requests, rate_limit - v_window.total), 0);
+
+    if admitted > 0 then
+        v_window.slots[v_slot % 61 + 1] := v_window.slots[v_slot % 61 + 1] + admitted;
+        v_window.total := v_window.total + admitted;
+
+        update core.rate_limits w
+        set last_slot = v_slot, total = v_window.total, slots = v_window.slots
+        where w.api_key_id = v_key.id and w.class = p_class;
+    end if;
+
+    remaining := greatest(rate_limit - v_window.total, 0);
+    v_used := v_window.total;
+
+    -- Slots leave the window one by one, the oldest first: what becomes free when?
+    for v_oldest in v_slot - 60 .. v_slot loop
+        continue when v_window.slots[v_oldest % 61 + 1] = 0;
+        v_used := v_used - v_window.slots[v_oldest % 61 + 1];
+        reset_after := ceil((v_oldest + 61) * v_slot_seconds - extract(epoch from v_now));
+        if admitted < p_requests and retry_after is null and v_used < rate_limit then
+            retry_after := reset_after;
+        end if;
+        exit when v_used = 0;
+    end loop;
+end
+$$;
+
+comment on function api.admit(bytea, text, integer) is 'Authenticates an API key and counts requests against its sliding window.';
+revoke all on function api.admit(bytea, text, integer) from public;
+grant execute on function api.admit(bytea, text, integer) to pm_api;

@@ -1,0 +1,42 @@
+-- api.upload_locations(request, context): stores a batch of points, all or none.
+--
+-- p_request: {"device_id", "locations": [1 to max_batch_size points]}. p_context: see core.find_replay.
+-- Answer: {"success", "processed_count", "duplicate_count"?}; replayed: it is the stored answer of a repeated request.
+--
+-- Locks: the idempotency key, then the device's row, then the points.
+-- Errors: PT400, PT404, PT422.
+
+create function api.upload_locations(p_request jsonb, p_context jsonb default '{}', out answer json, out replayed boolean)
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_device_id uuid;
+    v_maximum   integer;
+begin
+    answer := core.find_replay(p_context, 'upload_locations', p_request);
+    replayed := answer is not null;
+    if replayed then
+        return;
+    end if;
+
+    perform core.require_object(p_request);
+    v_maximum := (select s.max_batch_size from core.settings s);
+    perform core.require_valid(
+        core.device_id_errors(p_request)
+        || case
+            when coalesce(p_request -> 'locations', 'null') = 'null' then core.field_error('locations', 'is required')
+            when jsonb_typeof(p_request -> 'locations') <> 'array' then core.field_error('locations', 'must be an array')
+            when jsonb_array_length(p_request -> 'locations') not between 1 and v_maximum
+                then core.field_error('locations', format('must hold 1 to %s points', v_maximum))
+            else core.location_errors(p_request -> 'locations', 'locations')
+        end);
+    v_device_id := core.parse_uuid(p_request ->> 'device_id');
+
+    answer := core.store_locations(v_device_id, p_request -> 'locations');
+    perform core.store_answer(p_context, 'upload_locations', p_request, v_device_id, answer);
+end
+$$;
+
+comment on function api.upload_locations(jsonb, jsonb) is 'Stores a batch of points, all or none.';
+revoke all on function api.upload_locations(jsonb, jsonb) from public;
+grant execute on function api.upload_locations(jsonb, jsonb) to pm_api;

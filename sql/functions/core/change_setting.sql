@@ -1,0 +1,50 @@
+-- core.change_setting(name, value): changes one setting and audits it; does nothing where it has that value.
+--
+-- Returns true where it changed something. Locks: the row of core.settings.
+-- Errors: PT400 for an unknown name or a value out of its range.
+
+create function core.change_setting(p_name text, p_value text) returns boolean
+language plpgsql volatile set search_path = ''
+as $$
+declare
+    v_old        text;
+    v_constraint text;
+begin
+    select to_jsonb(s) - 'only_row' ->> p_name into v_old from core.settings s for no key update;
+
+    if v_old is null then
+        raise exception using
+            errcode = 'PT400',
+            message = format('There is no setting %L.', p_name),
+            hint = 'Settings: ' || (
+                select string_agg(n.name, ', ' order by n.name)
+                from core.settings s, jsonb_object_keys(to_jsonb(s) - 'only_row') n(name));
+    elsif p_value !~ '^\s*\d{1,9}\s*$' or p_value is null then
+        raise exception using
+            errcode = 'PT400',
+            message = format('%s must be a whole number, not %L.', p_name, p_value);
+    elsif v_old::integer = p_value::integer then
+        return false;
+    end if;
+
+    begin
+        execute format('update core.settings set %I = $1', p_name) using p_value::integer;
+    exception
+        when check_violation then
+            get stacked diagnostics v_constraint = constraint_name;
+            raise exception using
+                errcode = 'PT400',
+                message = format('%s cannot be %s.', p_name, p_value::integer),
+                hint = (
+                    select pg_get_constraintdef(c.oid)
+                    from pg_constraint c
+                    where c.conrelid = 'core.settings'::regclass and c.conname = v_constraint);
+    end;
+
+    perform core.audit('change_setting', 'setting', p_name, jsonb_build_object('old', v_old::integer, 'new', p_value::integer));
+    return true;
+end
+$$;
+
+comment on function core.change_setting(text, text) is 'Changes one setting and audits it.';
+revoke all on function core.change_setting(text, text) from public;

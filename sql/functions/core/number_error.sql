@@ -1,0 +1,15 @@
+-- core.number_error(value, required, from, to, message): what is wrong with a number of a request.
+--
+-- Null for a number within the range and for an absent (or JSON null) optional one; else a message.
+
+create function core.number_error(p_value jsonb, p_required boolean, p_from numeric, p_to numeric, p_message text) returns text
+language sql immutable
+return case jsonb_typeof(p_value)
+    when 'number' then case when p_value::numeric between p_from and p_to then null else p_message end
+    when 'null' then case when p_required then 'is required' end
+    else case when p_value is not null then p_message when p_required then 'is required' end
+end;
+
+comment on function core.number_error(jsonb, boolean, numeric, numeric, text) is
+    'Null for a number in range or an absent optional one, else what is wrong.';
+revoke all on function core.number_error(jsonb, boolean, numeric, numeric, text) from public;

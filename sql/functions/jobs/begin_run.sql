@@ -1,0 +1,31 @@
+-- jobs.begin_run(job): records that a run of a job begins, unless another run of it is under way.
+--
+-- Returns the run's id, or null where another session runs the job. The session holds the job's lock until
+-- jobs.end_run or its own end, so a killed run frees it; what that run left open is closed here.
+
+create function jobs.begin_run(p_job_name text) returns bigint
+language plpgsql volatile security definer set search_path = ''
+as $$
+declare
+    v_run_id bigint;
+begin
+    if not pg_try_advisory_lock(hashtextextended('job: ' || p_job_name, 0)) then
+        raise notice 'Job % is running in another session.', p_job_name;
+        return null;
+    end if;
+
+    perform set_config('application_name', 'phone-manager job ' || p_job_name, false);
+
+    update core.job_runs r
+    set ended_at = clock_timestamp(), error = 'interrupted'
+    where r.job_name = p_job_name and r.ended_at is null;
+
+    insert into core.job_runs (job_name, started_at) values (p_job_name, clock_timestamp())
+    returning id into v_run_id;
+    return v_run_id;
+end
+$$;
+
+comment on function jobs.begin_run(text) is 'Records that a run of a job begins; null where one is under way.';
+revoke all on function jobs.begin_run(text) from public;
+grant execute on function jobs.begin_run(text) to pm_admin;

@@ -1,0 +1,85 @@
+-- The whole declared state, in order. For reading, and for the test that migrations lead to the same place:
+-- installations are made and upgraded with sqitch.
+--
+--   psql -v ON_ERROR_STOP=1 -f sql/install.sql
+
+begin;
+\ir schema/roles.sql
+set local role pm_owner;
+\ir schema/schemas.sql
+
+-- What tables need.
+\ir functions/core/now.sql
+\ir functions/core/rfc3339.sql
+\ir functions/core/trim_blanks.sql
+\ir functions/core/parse_uuid.sql
+\ir functions/core/to_float8.sql
+
+\ir schema/settings.sql
+\ir schema/api_keys.sql
+\ir schema/devices.sql
+\ir schema/locations.sql
+\ir schema/idempotency_keys.sql
+\ir schema/rate_limits.sql
+\ir schema/audit_log.sql
+\ir schema/job_runs.sql
+\ir schema/devices_with_last_location.sql
+\ir schema/group_member_counts.sql
+
+-- Rules.
+\ir functions/core/number_error.sql
+\ir functions/core/integer_error.sql
+\ir functions/core/string_error.sql
+\ir functions/core/field_error.sql
+\ir functions/core/device_id_errors.sql
+\ir functions/core/group_id_errors.sql
+\ir functions/core/registration_errors.sql
+\ir functions/core/location_errors.sql
+\ir functions/core/require_object.sql
+\ir functions/core/require_valid.sql
+\ir functions/core/lock_name.sql
+\ir functions/core/require_place.sql
+\ir functions/core/audit.sql
+\ir functions/core/change_setting.sql
+\ir functions/core/points.sql
+\ir functions/core/store_locations.sql
+\ir functions/core/find_replay.sql
+\ir functions/core/store_answer.sql
+\ir functions/core/partition_name.sql
+\ir functions/core/missing_partitions.sql
+\ir functions/core/create_partition.sql
+\ir functions/core/ensure_partitions.sql
+
+\ir functions/api/admit.sql
+\ir functions/api/register_device.sql
+\ir functions/api/list_devices.sql
+\ir functions/api/deactivate_device.sql
+\ir functions/api/upload_location.sql
+\ir functions/api/upload_locations.sql
+\ir functions/api/health.sql
+\ir functions/api/prepare.sql
+
+\ir functions/core/new_api_key.sql
+\ir functions/core/require_api_key.sql
+\ir functions/admin/create_api_key.sql
+\ir functions/admin/list_api_keys.sql
+\ir functions/admin/deactivate_api_key.sql
+\ir functions/admin/reactivate_api_key.sql
+\ir functions/admin/rotate_api_key.sql
+\ir functions/admin/expire_api_key.sql
+\ir functions/admin/show_settings.sql
+\ir functions/admin/set_setting.sql
+\ir functions/admin/help.sql
+
+\ir functions/jobs/begin_run.sql
+\ir functions/jobs/record_progress.sql
+\ir functions/jobs/end_run.sql
+\ir functions/jobs/ensure_partitions_step.sql
+\ir functions/jobs/ensure_partitions.sql
+\ir functions/jobs/cleanup_locations_step.sql
+\ir functions/jobs/cleanup_locations.sql
+
+select core.ensure_partitions();
+reset role;
+\ir schema/job_schedule.sql
+commit;

@@ -1,0 +1,17 @@
+-- Numbers for dashboards, refreshed each hour; the group limit never reads them.
+
+create materialized view core.group_member_counts as
+select
+    d.group_id,
+    count(*) filter (where d.active) as active_count,
+    count(*) as total_count,
+    max(d.last_seen_at) as last_activity
+from core.devices d
+group by d.group_id;
+
+-- refresh … concurrently needs it.
+create unique index group_member_counts_group_id on core.group_member_counts (group_id);
+
+comment on materialized view core.group_member_counts is 'Devices per group, for dashboards; up to an hour old, decides nothing';
+
+grant select on core.group_member_counts to pm_monitor;

@@ -1,0 +1,15 @@
+-- History of the jobs.
+
+create table core.job_runs (
+    id         bigint generated always as identity primary key,
+    job_name   text not null,
+    started_at timestamptz not null default now(),
+    ended_at   timestamptz,
+    rows       bigint not null default 0 check (rows >= 0),
+    error      text
+);
+
+create index job_runs_by_job on core.job_runs (job_name, started_at desc);
+
+comment on table core.job_runs is 'Runs of the jobs: running while ended_at is null, failed where error is set';
+comment on column core.job_runs.rows is 'Rows handled so far';

@@ -1,0 +1,24 @@
+-- Has pg_cron run the jobs, where it is installed in this database.
+--
+-- They run as the deploying role. cron.schedule changes the job of that name where there is one.
+
+do $$
+declare
+    v_job record;
+begin
+    if not exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then
+        raise warning 'pg_cron is not installed in this database: nothing runs the jobs.'
+            using hint = 'Install it and deploy again, or have another scheduler call jobs.ensure_partitions() daily and the other jobs hourly.';
+        return;
+    end if;
+
+    for v_job in
+        select * from (values
+            ('ensure_partitions', '17 3 * * *', 'call jobs.ensure_partitions()'),
+            ('cleanup_locations', '7 * * * *', 'call jobs.cleanup_locations()')
+        ) j(name, schedule, command)
+    loop
+        perform cron.schedule(v_job.name, v_job.schedule, v_job.command);
+    end loop;
+end
+$$;
