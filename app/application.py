@@ -1,0 +1,98 @@
+"""Puts the application together."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.routing import Route
+
+from app import config, logs
+from app.admission import Admissions
+from app.database import Database
+from app.endpoint import EndpointApp
+from app.errors import Problem
+from app.health import Health
+from app.middleware import Cors, RequestContext
+from app.routes import ENDPOINTS
+from app.shutdown import Shutdown
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+EXPOSED_HEADERS = (
+    "Idempotent-Replayed",
+    "RateLimit-Limit",
+    "RateLimit-Remaining",
+    "RateLimit-Reset",
+    "Retry-After",
+    "X-Request-ID",
+)
+
+
+def create() -> Starlette:
+    """The application of a worker, configured from its environment."""
+    return build(config.load())
+
+
+def build(settings: config.Config) -> Starlette:
+    """The application with this configuration."""
+    logs.configure(settings.logging.level, settings.logging.format)
+    database = Database(settings)
+    admissions = Admissions(database)
+    shutdown = Shutdown(settings.server.drain_seconds)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        await database.start()
+        shutdown.watch()
+        yield
+        await database.stop()
+
+    middleware = [Middleware(RequestContext)]
+    if settings.security.cors_origins:
+        middleware.append(
+            Middleware(
+                Cors,
+                allow_origins=settings.security.cors_origins,
+                allow_methods=("GET", "POST", "DELETE"),
+                allow_headers=("X-API-Key", "X-Request-ID", "Idempotency-Key"),
+                expose_headers=EXPOSED_HEADERS,
+            )
+        )
+    middleware.append(Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5))
+
+    app = Starlette(
+        routes=[
+            *(
+                Route(e.path, EndpointApp(e, admissions, database, settings.server), methods=[e.method])
+                for e in ENDPOINTS
+            ),
+            *Health(database, shutdown).routes,
+        ],
+        middleware=middleware,
+        exception_handlers={HTTPException: _http_error, Problem: _problem},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+async def _http_error(_: Request, error: Exception) -> Response:
+    """Answers what the router refuses: an unknown route, a wrong method."""
+    assert isinstance(error, HTTPException)
+    messages = {404: "There is no such route.", 405: "This route does not have that method."}
+    return Problem(error.status_code, messages.get(error.status_code), headers=dict(error.headers or {})).response()
+
+
+async def _problem(_: Request, error: Exception) -> Response:
+    """Answers an error that an endpoint raised."""
+    assert isinstance(error, Problem)
+    return error.response()

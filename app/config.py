@@ -1,0 +1,142 @@
+"""Configuration: environment (PM__SECTION__NAME), then config/local.toml, then config/default.toml."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings.exceptions import SettingsError
+
+PREFIX = "PM__"
+DIRECTORY = Path(__file__).parent.parent / "config"
+
+
+class ConfigError(Exception):
+    """A wrong or missing value. The message names the variable, one line a variable."""
+
+
+class Section(BaseModel):
+    """A section of the configuration; a name it does not know is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """The HTTP server."""
+
+    host: str
+    port: int = Field(ge=1, le=65535)
+    workers: PositiveInt
+    max_body_bytes: PositiveInt
+    request_timeout_seconds: PositiveFloat
+    keep_alive_seconds: PositiveInt
+    drain_seconds: NonNegativeFloat
+    shutdown_timeout_seconds: PositiveInt
+
+
+class Database(Section):
+    """The connection pool of each worker."""
+
+    url: SecretStr
+    min_connections: int = Field(ge=0)
+    max_connections: PositiveInt
+    idle_timeout_seconds: NonNegativeFloat
+    connect_timeout_seconds: PositiveFloat
+    statement_cache_size: int = Field(ge=0)
+
+
+class Logging(Section):
+    """What is logged, and how."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["json", "pretty"]
+
+
+class Security(Section):
+    """Who may call."""
+
+    cors_origins: tuple[str, ...]
+    rate_limit_per_minute: int | None = None
+
+
+class Limits(Section):
+    """Settings of the database; their ranges stand there."""
+
+    max_devices_per_group: int | None = None
+    max_batch_size: int | None = None
+    location_retention_days: int | None = None
+    audit_retention_days: int | None = None
+    idempotency_ttl_hours: int | None = None
+    max_clock_skew_seconds: int | None = None
+    admin_rate_limit_per_minute: int | None = None
+    privacy_rate_limit_per_hour: int | None = None
+
+
+class Config(BaseSettings):
+    """The whole configuration."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True)
+
+    server: Server
+    database: Database
+    logging: Logging
+    security: Security
+    limits: Limits = Limits()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Reads the environment first, then the two files."""
+        return (
+            env_settings,
+            TomlConfigSettingsSource(settings_cls, DIRECTORY / "local.toml"),
+            TomlConfigSettingsSource(settings_cls, DIRECTORY / "default.toml"),
+        )
+
+    def database_settings(self) -> dict[str, int]:
+        """The settings of the database that this configuration sets."""
+        settings = self.limits.model_dump(exclude_none=True)
+        if self.security.rate_limit_per_minute is not None:
+            settings["rate_limit_per_minute"] = self.security.rate_limit_per_minute
+        return settings
+
+
+def setting_variable(name: str) -> str:
+    """The variable that sets a setting of the database."""
+    section = "SECURITY" if name == "rate_limit_per_minute" else "LIMITS"
+    return f"{PREFIX}{section}__{name.upper()}"
+
+
+def load() -> Config:
+    """Reads and checks the configuration.
+
+    Raises ConfigError with a line for each wrong value. The value itself is never shown: it may be a secret.
+    """
+    known = {f"{PREFIX}{section.upper()}" for section in Config.model_fields}
+    for variable in sorted(os.environ):
+        section, _, name = variable.removeprefix(PREFIX).partition("__")
+        if variable.upper().startswith(PREFIX) and (f"{PREFIX}{section.upper()}" not in known or not name):
+            raise ConfigError(f"{variable}: there is no such setting")
+    try:
+        return Config()  # type: ignore[call-arg]  # the fields come from the sources
+    except ValidationError as error:
+        lines = [
+            f"{PREFIX}{'__'.join(str(part) for part in found['loc'][:2]).upper()}: {_reason(found['type'], found['msg'])}"
+            for found in error.errors(include_input=False, include_url=False)
+        ]
+        raise ConfigError("\n".join(dict.fromkeys(lines))) from None
+    except SettingsError as error:
+        raise ConfigError(f"{PREFIX}…: {error}") from None
+
+
+def _reason(kind: str, message: str) -> str:
+    return {"missing": "is required", "extra_forbidden": "there is no such setting"}.get(kind, message)

@@ -1,0 +1,161 @@
+"""The way to PostgreSQL: a pool, one statement a call, JSON passed through as bytes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from typing import Any
+
+import asyncpg
+import orjson
+
+from app import config
+from app.errors import Problem, from_postgres
+
+logger = logging.getLogger(__name__)
+
+# The version of the schema that this API needs, see api.health(). It runs against every later one too.
+SCHEMA_VERSION = 1
+
+RETRIED = ("40001", "40P01")  # serialization failure, deadlock
+ATTEMPTS = 3
+
+
+class Database:
+    """A pool of connections that comes up when the database does."""
+
+    def __init__(self, settings: config.Config) -> None:
+        """A pool that is not open yet."""
+        self._config = settings
+        self._pool: asyncpg.Pool[asyncpg.Record] | None = None
+        self._opening: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Opens the pool, or goes on trying in the background where the database is away."""
+        try:
+            await self._open()
+        except Exception as error:  # whatever it is, the next attempt may succeed
+            logger.warning("The database cannot be reached yet: %s", type(error).__name__)
+            self._opening = asyncio.create_task(self._keep_opening())
+
+    async def stop(self) -> None:
+        """Closes the pool; statements under way have ended by then."""
+        if self._opening is not None:
+            self._opening.cancel()
+            await asyncio.gather(self._opening, return_exceptions=True)
+        if self._pool is not None:
+            try:
+                async with asyncio.timeout(5):
+                    await self._pool.close()
+            except TimeoutError:
+                self._pool.terminate()
+
+    async def fetchrow(self, statement: str, *arguments: Any) -> asyncpg.Record:
+        """Runs a statement that returns one row, in a transaction of its own, committed when this returns.
+
+        Raises Problem. A deadlock or serialization failure is tried again: its transaction left nothing behind.
+        """
+        for attempt in range(1, ATTEMPTS + 1):
+            connection = await self._acquire()
+            try:
+                row = await connection.fetchrow(statement, *arguments)
+                assert row is not None, statement
+                return row
+            except asyncpg.PostgresError as error:
+                if error.sqlstate in RETRIED and attempt < ATTEMPTS:
+                    logger.warning("Trying again", extra={"sqlstate": error.sqlstate})
+                else:
+                    raise _reported(error) from None
+            except (asyncpg.InterfaceError, OSError) as error:
+                logger.error("The connection to the database broke: %s", type(error).__name__)
+                raise Problem(503) from None
+            finally:
+                await self._release(connection)
+            await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)
+        raise AssertionError("unreachable")
+
+    async def schema_version(self) -> int:
+        """The version of the schema; raises Problem."""
+        row = await self.fetchrow("select api.health()")
+        return int(orjson.loads(row[0])["schema_version"])
+
+    async def _acquire(self) -> Any:
+        pool = self._pool
+        if pool is None:
+            raise Problem(503)
+        try:
+            return await pool.acquire(timeout=self._config.database.connect_timeout_seconds)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            logger.error("No connection to the database: %s", type(error).__name__)
+            raise Problem(503) from None
+
+    async def _release(self, connection: Any) -> None:
+        assert self._pool is not None
+        try:
+            await self._pool.release(connection)
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            logger.warning("A connection was lost: %s", type(error).__name__)
+
+    async def _open(self) -> None:
+        database = self._config.database
+        pool = asyncpg.create_pool(
+            database.url.get_secret_value(),
+            min_size=min(database.min_connections, database.max_connections),
+            max_size=database.max_connections,
+            max_inactive_connection_lifetime=database.idle_timeout_seconds,
+            timeout=database.connect_timeout_seconds,
+            statement_cache_size=database.statement_cache_size,
+            server_settings={"application_name": "phone-manager"},
+            init=pass_json_through,
+            reset=_keep_session,
+        )
+        try:
+            await pool
+            async with pool.acquire() as connection:
+                await prepare(connection, self._config)
+        except BaseException:
+            pool.terminate()
+            raise
+        self._pool = pool
+
+    async def _keep_opening(self) -> None:
+        while self._pool is None:
+            await asyncio.sleep(1)
+            with contextlib.suppress(Exception):
+                await self._open()
+                logger.info("The database is reached.")
+
+
+async def pass_json_through(connection: Any) -> None:
+    """Has json and jsonb travel as bytes: the database parses and builds them, nobody else."""
+    await connection.set_type_codec("json", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary")
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        encoder=lambda body: b"\x01" + body,  # the version byte of jsonb's binary format
+        decoder=lambda body: body[1:],
+        format="binary",
+    )
+
+
+async def prepare(connection: Any, settings: config.Config) -> None:
+    """Does what an instance does once at start-up: writes configured limits, makes missing partitions."""
+    await connection.execute("select api.prepare($1)", orjson.dumps(settings.database_settings()))
+
+
+async def _keep_session(_: Any) -> None:
+    """Skips the reset of a released connection and its round trip: no statement here sets session state."""
+
+
+def _reported(error: asyncpg.PostgresError) -> Problem:
+    """The answer to an error; those that are our fault are logged, without the DETAIL, which may quote rows."""
+    problem = from_postgres(error)
+    if problem.status >= 500:
+        logger.error(
+            "Database error: %s",
+            error.message if problem.status == 500 else type(error).__name__,
+            extra={"sqlstate": error.sqlstate, "context": error.context},
+        )
+    return problem

@@ -1,0 +1,81 @@
+"""The way of a request: admission, body, one function of the database, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import orjson
+from starlette.responses import Response
+
+from app.errors import Problem
+from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from app.admission import Admissions
+    from app.config import Server
+    from app.database import Database
+    from app.routes import Endpoint
+
+logger = logging.getLogger(__name__)
+
+
+class EndpointApp:
+    """Answers one endpoint of the route table."""
+
+    def __init__(self, endpoint: Endpoint, admissions: Admissions, database: Database, server: Server) -> None:
+        """An ASGI application for this endpoint."""
+        self._endpoint = endpoint
+        self._statement = endpoint.statement
+        self._admissions = admissions
+        self._database = database
+        self._timeout = server.request_timeout_seconds
+        self._max_body = server.max_body_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request. Leaving the time limit cancels the statement in PostgreSQL, too."""
+        extra_headers: dict[str, str] = {}
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._answer(scope, receive, extra_headers)
+        except Problem as problem:
+            response = problem.response()
+        except TimeoutError:
+            response = Problem(408).response()
+        except ClientGoneError:
+            return
+        response.headers.update(extra_headers)
+        await response(scope, receive, send)
+
+    async def _answer(self, scope: Scope, receive: Receive, extra_headers: dict[str, str]) -> Response:
+        headers: Headers = dict(scope["headers"])
+        admission = await self._admissions.admit(headers.get(b"x-api-key"), self._endpoint.limit_class)
+        scope["state"]["api_key_id"] = admission.api_key_id
+        extra_headers.update(admission.headers)
+
+        check_body_headers(headers, self._max_body)
+        request = await read_body(receive, self._max_body) if self._endpoint.has_body else self._parameters(scope)
+        if not request:
+            raise Problem(400, "The request needs a body.")
+
+        if not self._endpoint.idempotent:
+            row = await self._database.fetchrow(self._statement, request)
+        else:
+            context = {"api_key_id": admission.api_key_id, "idempotency_key": idempotency_key(headers)}
+            row = await self._database.fetchrow(self._statement, request, orjson.dumps(context))
+            if row["replayed"]:
+                extra_headers["Idempotent-Replayed"] = "true"
+        answer = row["answer"]
+        return Response(status_code=204) if answer is None else Response(answer, media_type="application/json")
+
+    def _parameters(self, scope: Scope) -> bytes:
+        """The parameters of path and query as a JSON object."""
+        request = dict(scope["path_params"])
+        if self._endpoint.query:
+            given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
+            request.update((name, given[name][-1]) for name in self._endpoint.query if name in given)
+        return orjson.dumps(request)

@@ -1,0 +1,67 @@
+"""Logs: one JSON object a line, or lines for people. Never keys, tokens, coordinates or passwords."""
+
+from __future__ import annotations
+
+import datetime
+import logging
+import sys
+from typing import Any
+
+import orjson
+
+# What a log record may carry beside its message; everything else that libraries attach is left out.
+FIELDS = ("request_id", "method", "path", "status", "duration_ms", "api_key_id", "sqlstate", "context")
+
+
+def configure(level: str, style: str) -> None:
+    """Sends all logs of the process to standard error in the given style, "json" or "pretty"."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter() if style == "json" else PrettyFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("asyncio").setLevel(logging.WARNING)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Formats a record."""
+        line: dict[str, Any] = {
+            "timestamp": _timestamp(record),
+            "level": record.levelname.lower(),
+            "target": record.name,
+            "message": record.getMessage(),
+        }
+        line.update((name, record.__dict__[name]) for name in FIELDS if name in record.__dict__)
+        if record.exc_info:
+            line["exception"] = _traceback(record)
+        return orjson.dumps(line, default=str).decode()
+
+
+class PrettyFormatter(logging.Formatter):
+    """A line for people."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Formats a record."""
+        fields = " ".join(f"{name}={record.__dict__[name]}" for name in FIELDS if name in record.__dict__)
+        line = f"{_timestamp(record)} {record.levelname:<7} {record.name}: {record.getMessage()} {fields}".rstrip()
+        return f"{line}\n{_traceback(record)}" if record.exc_info else line
+
+
+def _timestamp(record: logging.LogRecord) -> str:
+    moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _traceback(record: logging.LogRecord) -> str:
+    """The places of a traceback and the exceptions' types. Their texts may quote a request."""
+    places: list[str] = []
+    error = record.exc_info[1] if record.exc_info else None
+    while error is not None:
+        trace = error.__traceback__
+        while trace is not None:
+            places.append(f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno} {trace.tb_frame.f_code.co_name}")
+            trace = trace.tb_next
+        places.append(type(error).__name__)
+        error = error.__cause__ or error.__context__
+    return "\n".join(places)

@@ -1,0 +1,100 @@
+"""What every request and answer has: an id, headers, a line in the log, and an answer even to a crash."""
+
+from __future__ import annotations
+
+import logging
+import re
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
+
+from app.errors import Problem
+
+if TYPE_CHECKING:
+    from starlette.datastructures import Headers
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+access_logger = logging.getLogger("app.access")
+logger = logging.getLogger(__name__)
+
+REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+
+SECURITY_HEADERS = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"x-xss-protection", b"1; mode=block"),
+    (b"strict-transport-security", b"max-age=31536000; includeSubDomains"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cache-control", b"no-store"),
+]
+
+
+def request_id(given: bytes | None) -> bytes:
+    """The id that a client gave, or a new one where it gave none or a bad one."""
+    if given is not None and REQUEST_ID.fullmatch(given):
+        return given
+    return str(uuid.uuid4()).encode()
+
+
+class RequestContext:
+    """The outermost middleware."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Wraps an ASGI application."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        started = time.perf_counter()
+        identity = request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None))
+        state = scope["state"]
+        state["request_id"] = identity.decode()
+        status = 0
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], *SECURITY_HEADERS, (b"x-request-id", identity)]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            logger.exception("Unexpected error", extra={"request_id": state["request_id"]})
+            if status:
+                raise  # the answer has begun: uvicorn breaks the connection, and the client sees that it is incomplete
+            await Problem(500).response()(scope, receive, send_with_headers)
+        finally:
+            if access_logger.isEnabledFor(logging.INFO):
+                route = scope.get("route")
+                access_logger.info(
+                    "request",
+                    extra={
+                        "request_id": state["request_id"],
+                        "method": scope["method"],
+                        "path": route.path if route else None,  # what else a path holds may be private
+                        "status": status or None,
+                        "duration_ms": round((time.perf_counter() - started) * 1000, 3),
+                        "api_key_id": state.get("api_key_id"),
+                    },
+                )
+
+
+class Cors(CORSMiddleware):
+    """Starlette's CORS, with refusals in the shape of all errors."""
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answers a preflight."""
+        response = super().preflight_response(request_headers)
+        if response.status_code < 400:
+            return response
+        headers = {name: response.headers[name] for name in ("vary",) if name in response.headers}
+        return Problem(400, bytes(response.body).decode() + ".", headers=headers).response()

@@ -1,0 +1,42 @@
+"""The route table: one line per endpoint, one function of schema api per line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+BASE = "/api/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """An endpoint and the function that answers it."""
+
+    method: str
+    path: str
+    function: str
+    limit_class: str = "default"
+    query: tuple[str, ...] = ()
+    """Query parameters that become fields of the request, as those of the path do. A POST has its body instead."""
+    idempotent: bool = False
+    """Takes an Idempotency-Key: the function has a context, and says whether its answer is a replay."""
+
+    @property
+    def has_body(self) -> bool:
+        """Whether the request is the body."""
+        return self.method == "POST"
+
+    @property
+    def statement(self) -> str:
+        """The call."""
+        if self.idempotent:
+            return f"select answer, replayed from api.{self.function}($1, $2)"
+        return f"select api.{self.function}($1) as answer"
+
+
+ENDPOINTS = (
+    Endpoint("POST", f"{BASE}/devices/register", "register_device"),
+    Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",)),
+    Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),
+    Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True),
+    Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True),
+)
