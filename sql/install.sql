@@ -1,5 +1,5 @@
--- The whole declared state, in order. For reading, and for the test that migrations lead to the same place:
--- installations are made and upgraded with sqitch.
+-- The whole declared state, in the order of sqitch.plan. For reading, and for the test that migrations lead to the same
+-- place: installations are made and upgraded with sqitch.
 --
 --   psql -v ON_ERROR_STOP=1 -f sql/install.sql
 
@@ -15,6 +15,7 @@ set local role pm_owner;
 \ir functions/core/parse_uuid.sql
 \ir functions/core/to_float8.sql
 
+-- Tables and views.
 \ir schema/settings.sql
 \ir schema/api_keys.sql
 \ir schema/devices.sql
@@ -27,6 +28,8 @@ set local role pm_owner;
 \ir schema/group_member_counts.sql
 
 -- Rules.
+\ir functions/core/lock_name.sql
+\ir functions/core/audit.sql
 \ir functions/core/number_error.sql
 \ir functions/core/integer_error.sql
 \ir functions/core/string_error.sql
@@ -37,10 +40,7 @@ set local role pm_owner;
 \ir functions/core/location_errors.sql
 \ir functions/core/require_object.sql
 \ir functions/core/require_valid.sql
-\ir functions/core/lock_name.sql
 \ir functions/core/require_place.sql
-\ir functions/core/audit.sql
-\ir functions/core/change_setting.sql
 \ir functions/core/points.sql
 \ir functions/core/store_locations.sql
 \ir functions/core/find_replay.sql
@@ -49,7 +49,10 @@ set local role pm_owner;
 \ir functions/core/missing_partitions.sql
 \ir functions/core/create_partition.sql
 \ir functions/core/ensure_partitions.sql
+do $$ begin perform core.ensure_partitions(); end $$;
+\ir functions/core/change_setting.sql
 
+-- The REST layer.
 \ir functions/api/admit.sql
 \ir functions/api/register_device.sql
 \ir functions/api/list_devices.sql
@@ -59,6 +62,7 @@ set local role pm_owner;
 \ir functions/api/health.sql
 \ir functions/api/prepare.sql
 
+-- Operators.
 \ir functions/core/new_api_key.sql
 \ir functions/core/require_api_key.sql
 \ir functions/admin/create_api_key.sql
@@ -71,6 +75,7 @@ set local role pm_owner;
 \ir functions/admin/set_setting.sql
 \ir functions/admin/help.sql
 
+-- Jobs.
 \ir functions/jobs/begin_run.sql
 \ir functions/jobs/record_progress.sql
 \ir functions/jobs/end_run.sql
@@ -79,7 +84,8 @@ set local role pm_owner;
 \ir functions/jobs/cleanup_locations_step.sql
 \ir functions/jobs/cleanup_locations.sql
 
-select core.ensure_partitions();
+-- Jobs belong to the role that schedules them, so pm_owner, which cannot log in, cannot have any.
 reset role;
 \ir schema/job_schedule.sql
+
 commit;

@@ -8,7 +8,7 @@ declare
 begin
     if not exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then
         raise warning 'pg_cron is not installed in this database: nothing runs the jobs.'
-            using hint = 'Install it and deploy again, or have another scheduler call jobs.ensure_partitions() daily and the other jobs hourly.';
+            using hint = 'Install it and run deploy/job_schedule.sql with psql, or have another scheduler call jobs.ensure_partitions() daily and the other jobs hourly.';
         return;
     end if;
 

@@ -1,0 +1,55 @@
+# Phone Manager: every chore in one place. "make help" lists them; ARGS='…' is passed on where it makes sense.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+ARGS ?=
+export NAME ?=
+
+PYTHON_FILES := app tests bench scripts
+
+.PHONY: help
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- running -----------------------------------------------------------------------------------------------------------
+
+.PHONY: run stop clean
+run: ## prepare this machine, start a private PostgreSQL, deploy, serve on port 8080 (PM__SERVER__PORT=…)
+	@exec scripts/run
+
+stop: ## stop what "make run" started
+	@scripts/stop
+
+clean: ## stop, then delete the private database, the keys and the environment
+	@scripts/clean
+
+# --- testing -----------------------------------------------------------------------------------------------------------
+
+.PHONY: test test-sql test-py lint format
+test: ## all tests, in a throw-away PostgreSQL
+	@scripts/test all
+
+test-sql: ## pgTAP only: make test-sql ARGS='sql/tests/a.sql'
+	@scripts/test sql $(ARGS)
+
+test-py: ## Python only: make test-py ARGS='-k register'
+	@scripts/test py $(ARGS)
+
+lint: ## check style and types of Python, and of shell scripts where shellcheck is installed
+	@scripts/lint
+
+format: ## format Python
+	@scripts/prepare test
+	@.venv/bin/ruff check --quiet --fix-only .
+	@.venv/bin/ruff format .
+
+# --- operating ---------------------------------------------------------------------------------------------------------
+
+.PHONY: psql key
+psql: ## an operator's session (try: select * from admin.help())
+	@scripts/psql $(ARGS)
+
+key: ## make an API key: make key NAME='my phone' [ADMIN=1]
+	@scripts/key "$$NAME" $(if $(ADMIN),--admin)

@@ -1,0 +1,10 @@
+-- Deploy phone_manager:api_list_devices to pg
+-- requires: validation
+-- requires: devices_with_last_location
+
+begin;
+set local role pm_owner;
+
+\ir ../sql/functions/api/list_devices.sql
+
+commit;

@@ -1,0 +1,11 @@
+-- Deploy phone_manager:job_bookkeeping to pg
+-- requires: job_runs
+
+begin;
+set local role pm_owner;
+
+\ir ../sql/functions/jobs/begin_run.sql
+\ir ../sql/functions/jobs/record_progress.sql
+\ir ../sql/functions/jobs/end_run.sql
+
+commit;

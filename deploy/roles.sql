@@ -1,0 +1,7 @@
+-- Deploy phone_manager:roles to pg
+
+begin;
+
+\ir ../sql/schema/roles.sql
+
+commit;

@@ -1,0 +1,8 @@
+-- Revert phone_manager:api_list_devices from pg
+
+begin;
+set local role pm_owner;
+
+drop function api.list_devices(jsonb);
+
+commit;

@@ -1,0 +1,15 @@
+-- Revert phone_manager:job_schedule from pg
+
+begin;
+
+do $$
+begin
+    if exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then
+        perform cron.unschedule(j.jobid)
+        from cron.job j
+        where j.jobname in ('ensure_partitions', 'cleanup_locations') and j.database = current_database();
+    end if;
+end
+$$;
+
+commit;

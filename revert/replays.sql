@@ -1,0 +1,9 @@
+-- Revert phone_manager:replays from pg
+
+begin;
+set local role pm_owner;
+
+drop function core.store_answer(jsonb, text, jsonb, uuid, json);
+drop function core.find_replay(jsonb, text, jsonb);
+
+commit;

@@ -1,0 +1,32 @@
+-- Verify phone_manager:validation on pg
+
+begin;
+
+-- Each function is there and owned by pm_owner, has the right volatility, and runs with the rights it should; no
+-- search_path changes what it means; nobody but the owner may call it.
+select f.signature, 1 / count(p.oid)
+from (values
+    ('core.number_error(jsonb, boolean, numeric, numeric, text)', 'i', false, null),
+    ('core.integer_error(jsonb, boolean, text)', 'i', false, null),
+    ('core.string_error(jsonb, boolean, integer, integer, text)', 'i', false, null),
+    ('core.field_error(text, text)', 'i', false, null),
+    ('core.device_id_errors(jsonb)', 'i', false, null),
+    ('core.group_id_errors(jsonb)', 'i', false, null),
+    ('core.registration_errors(jsonb)', 'i', false, null),
+    ('core.location_errors(jsonb, text)', 'v', false, null),
+    ('core.require_object(jsonb)', 'i', false, null),
+    ('core.require_valid(jsonb)', 'i', false, null)
+) f(signature, volatility, definer, caller)
+left join pg_catalog.pg_proc p
+    on p.oid = to_regprocedure(f.signature)
+    and p.prokind = 'f'
+    and p.provolatile = f.volatility
+    and p.prosecdef = f.definer
+    and (p.proconfig @> array['search_path=""'] or p.prosqlbody is not null)
+    and p.proowner = 'pm_owner'::regrole
+    and not exists (
+        select from unnest(array['public', 'pm_api', 'pm_admin', 'pm_monitor']) r(role)
+        where has_function_privilege(r.role, p.oid, 'execute') <> coalesce(r.role = f.caller, false))
+group by f.signature;
+
+rollback;
