@@ -1,5 +1,5 @@
 -- Deploy phone_manager:devices to pg
--- requires: clock_and_text
+-- requires: domains
 
 begin;
 set local role pm_owner;

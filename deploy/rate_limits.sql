@@ -1,4 +1,5 @@
 -- Deploy phone_manager:rate_limits to pg
+-- requires: domains
 -- requires: api_keys
 
 begin;

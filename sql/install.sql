@@ -18,6 +18,7 @@ set local role pm_owner;
 -- Tables and views.
 \ir schema/settings.sql
 \ir schema/api_keys.sql
+\ir schema/domains.sql
 \ir schema/devices.sql
 \ir schema/locations.sql
 \ir schema/idempotency_keys.sql

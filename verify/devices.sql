@@ -17,20 +17,20 @@ where c.oid = to_regclass('core.devices')
 select e.name, 1 / count(a.attname)
 from (values
     ('device_id', 'uuid', true),
-    ('display_name', 'text', true),
-    ('group_id', 'text', true),
-    ('platform', 'text', true),
-    ('fcm_token', 'text', false),
+    ('display_name', 'core.device_name', true),
+    ('group_id', 'core.group_name', true),
+    ('platform', 'core.platform', true),
+    ('fcm_token', 'core.fcm_token', false),
     ('active', 'boolean', true),
     ('last_seen_at', 'timestamp with time zone', true),
     ('last_captured_at', 'timestamp with time zone', false),
-    ('last_latitude', 'double precision', false),
-    ('last_longitude', 'double precision', false),
-    ('last_altitude', 'double precision', false),
-    ('last_accuracy', 'real', false),
-    ('last_bearing', 'real', false),
-    ('last_speed', 'real', false),
-    ('last_battery_level', 'smallint', false),
+    ('last_latitude', 'core.latitude', false),
+    ('last_longitude', 'core.longitude', false),
+    ('last_altitude', 'core.altitude', false),
+    ('last_accuracy', 'core.accuracy', false),
+    ('last_bearing', 'core.bearing', false),
+    ('last_speed', 'core.speed', false),
+    ('last_battery_level', 'core.battery_level', false),
     ('created_at', 'timestamp with time zone', true),
     ('updated_at', 'timestamp with time zone', true)
 ) e(name, type, not_null)
@@ -49,26 +49,6 @@ from (values
 left join pg_catalog.pg_constraint o
     on o.conrelid = to_regclass('core.devices') and pg_get_constraintdef(o.oid) = e.definition
 group by e.definition;
-
--- Rules.
-select e.name, 1 / count(o.oid)
-from (values
-    ('devices_display_name_check'),
-    ('devices_group_id_check'),
-    ('devices_platform_check'),
-    ('devices_fcm_token_check'),
-    ('devices_last_latitude_check'),
-    ('devices_last_longitude_check'),
-    ('devices_last_altitude_check'),
-    ('devices_last_accuracy_check'),
-    ('devices_last_bearing_check'),
-    ('devices_last_speed_check'),
-    ('devices_last_battery_level_check'),
-    ('last_location_whole')
-) e(name)
-left join pg_catalog.pg_constraint o
-    on o.conrelid = to_regclass('core.devices') and o.conname = e.name and o.contype = 'c' and o.convalidated
-group by e.name;
 
 -- Indexes.
 select e.definition, 1 / count(i.indexrelid)

@@ -16,8 +16,8 @@ where c.oid = to_regclass('core.devices_with_last_location')
 select e.name, 1 / count(a.attname)
 from (values
     ('device_id', 'uuid'),
-    ('display_name', 'text'),
-    ('group_id', 'text'),
+    ('display_name', 'core.device_name'),
+    ('group_id', 'core.group_name'),
     ('active', 'boolean'),
     ('last_seen_at', 'timestamp with time zone'),
     ('last_location', 'json')

@@ -16,7 +16,7 @@ where c.oid = to_regclass('core.group_member_counts')
 
 select e.name, 1 / count(a.attname)
 from (values
-    ('group_id', 'text'),
+    ('group_id', 'core.group_name'),
     ('active_count', 'bigint'),
     ('total_count', 'bigint'),
     ('last_activity', 'timestamp with time zone')

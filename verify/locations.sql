@@ -19,13 +19,13 @@ from (values
     ('device_id', 'uuid', true),
     ('captured_at', 'timestamp with time zone', true),
     ('created_at', 'timestamp with time zone', true),
-    ('latitude', 'double precision', true),
-    ('longitude', 'double precision', true),
-    ('altitude', 'double precision', false),
-    ('accuracy', 'real', true),
-    ('bearing', 'real', false),
-    ('speed', 'real', false),
-    ('battery_level', 'smallint', false),
+    ('latitude', 'core.latitude', true),
+    ('longitude', 'core.longitude', true),
+    ('altitude', 'core.altitude', false),
+    ('accuracy', 'core.accuracy', true),
+    ('bearing', 'core.bearing', false),
+    ('speed', 'core.speed', false),
+    ('battery_level', 'core.battery_level', false),
     ('provider', 'character varying(50)', false),
     ('network_type', 'character varying(50)', false)
 ) e(name, type, not_null)
@@ -45,21 +45,6 @@ from (values
 left join pg_catalog.pg_constraint o
     on o.conrelid = to_regclass('core.locations') and pg_get_constraintdef(o.oid) = e.definition
 group by e.definition;
-
--- Rules.
-select e.name, 1 / count(o.oid)
-from (values
-    ('latitude_range'),
-    ('longitude_range'),
-    ('altitude_finite'),
-    ('accuracy_range'),
-    ('bearing_range'),
-    ('speed_range'),
-    ('battery_level_range')
-) e(name)
-left join pg_catalog.pg_constraint o
-    on o.conrelid = to_regclass('core.locations') and o.conname = e.name and o.contype = 'c' and o.convalidated
-group by e.name;
 
 -- The partition that catches what has none.
 select 1 / count(*)

@@ -17,7 +17,7 @@ where c.oid = to_regclass('core.rate_limits')
 select e.name, 1 / count(a.attname)
 from (values
     ('api_key_id', 'bigint', true),
-    ('class', 'text', true),
+    ('class', 'core.rate_limit_class', true),
     ('last_slot', 'bigint', true),
     ('total', 'integer', true),
     ('slots', 'integer[]', true)
@@ -38,16 +38,5 @@ from (values
 left join pg_catalog.pg_constraint o
     on o.conrelid = to_regclass('core.rate_limits') and pg_get_constraintdef(o.oid) = e.definition
 group by e.definition;
-
--- Rules.
-select e.name, 1 / count(o.oid)
-from (values
-    ('rate_limits_class_check'),
-    ('rate_limits_total_check'),
-    ('rate_limits_slots_check')
-) e(name)
-left join pg_catalog.pg_constraint o
-    on o.conrelid = to_regclass('core.rate_limits') and o.conname = e.name and o.contype = 'c' and o.convalidated
-group by e.name;
 
 rollback;

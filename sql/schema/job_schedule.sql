@@ -12,6 +12,11 @@ begin
         return;
     end if;
 
+    if not has_schema_privilege('cron', 'usage') then
+        raise exception 'pg_cron is installed, but % may not use it', current_user
+            using hint = format('grant usage on schema cron to %I;', current_user);
+    end if;
+
     for v_job in
         select * from (values
             ('ensure_partitions', '17 3 * * *', 'call jobs.ensure_partitions()'),

@@ -1,19 +1,19 @@
 -- GPS points, a partition per UTC day of capture: retention drops whole days.
 --
 -- A point is its (device, capture time), hence the primary key; there is no surrogate id.
--- varchar(50) rather than text with a CHECK spares each partition a TOAST table.
+-- varchar(50) rather than text with a rule spares each partition a TOAST table.
 
 create table core.locations (
     device_id     uuid not null references core.devices on delete cascade,
     captured_at   timestamptz not null,
     created_at    timestamptz not null default now(),
-    latitude      float8 not null constraint latitude_range check (latitude between -90 and 90),
-    longitude     float8 not null constraint longitude_range check (longitude between -180 and 180),
-    altitude      float8 constraint altitude_finite check (altitude > '-infinity' and altitude < 'infinity'),
-    accuracy      float4 not null constraint accuracy_range check (accuracy >= 0 and accuracy < 'infinity'),
-    bearing       float4 constraint bearing_range check (bearing between 0 and 360),
-    speed         float4 constraint speed_range check (speed >= 0 and speed < 'infinity'),
-    battery_level smallint constraint battery_level_range check (battery_level between 0 and 100),
+    latitude      core.latitude not null,
+    longitude     core.longitude not null,
+    altitude      core.altitude,
+    accuracy      core.accuracy not null,
+    bearing       core.bearing,
+    speed         core.speed,
+    battery_level core.battery_level,
     provider      varchar(50),
     network_type  varchar(50),
     primary key (device_id, captured_at)
@@ -26,12 +26,5 @@ comment on table core.locations is 'GPS points, partitioned by UTC day of captur
 comment on table core.locations_default is 'Points of days without a partition; normally empty';
 comment on column core.locations.captured_at is 'When the phone measured the point';
 comment on column core.locations.created_at is 'When the point was stored';
-comment on column core.locations.latitude is 'Degrees, WGS 84';
-comment on column core.locations.longitude is 'Degrees, WGS 84';
-comment on column core.locations.altitude is 'Metres';
-comment on column core.locations.accuracy is 'Metres';
-comment on column core.locations.bearing is 'Degrees clockwise from north';
-comment on column core.locations.speed is 'Metres per second';
-comment on column core.locations.battery_level is 'Per cent';
 comment on column core.locations.provider is 'Source of the point, as the client names it (gps, network, fused)';
 comment on column core.locations.network_type is 'Network of the phone, as the client names it';
