@@ -66,7 +66,7 @@ class Admissions:
             line = self._lines[name] = Line()
         elif line.unlimited is not None and time.monotonic() < line.unlimited_until:
             return line.unlimited
-        place = asyncio.get_running_loop().create_future()
+        place: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
         line.waiting.append(place)
         if line.serving is None:
             line.serving = asyncio.create_task(self._serve(name, line))

@@ -6,7 +6,16 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, NonNegativeFloat, PositiveFloat, PositiveInt, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+    ValidationError,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from pydantic_settings.exceptions import SettingsError
 
@@ -90,10 +99,10 @@ class Config(BaseSettings):
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
+        init_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Reads the environment first, then the two files."""
         return (
@@ -130,7 +139,7 @@ def load() -> Config:
         return Config()  # type: ignore[call-arg]  # the fields come from the sources
     except ValidationError as error:
         lines = [
-            f"{PREFIX}{'__'.join(str(part) for part in found['loc'][:2]).upper()}: {_reason(found['type'], found['msg'])}"
+            f"{PREFIX}{'__'.join(map(str, found['loc'][:2])).upper()}: {_reason(found['type'], found['msg'])}"
             for found in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None

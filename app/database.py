@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 import orjson
 
-from app import config
 from app.errors import Problem, from_postgres
+
+if TYPE_CHECKING:
+    from app import config
 
 logger = logging.getLogger(__name__)
 
@@ -21,6 +22,8 @@ SCHEMA_VERSION = 1
 
 RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 ATTEMPTS = 3
+
+RETRY_SECONDS = 1.0  # between attempts to open the pool
 
 
 class Database:
@@ -31,13 +34,11 @@ class Database:
         self._config = settings
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._why_closed: str | None = None
 
     async def start(self) -> None:
         """Opens the pool, or goes on trying in the background where the database is away."""
-        try:
-            await self._open()
-        except Exception as error:  # whatever it is, the next attempt may succeed
-            logger.warning("The database cannot be reached yet: %s", type(error).__name__)
+        if not await self._open():
             self._opening = asyncio.create_task(self._keep_opening())
 
     async def stop(self) -> None:
@@ -58,22 +59,21 @@ class Database:
         Raises Problem. A deadlock or serialization failure is tried again: its transaction left nothing behind.
         """
         for attempt in range(1, ATTEMPTS + 1):
-            connection = await self._acquire()
+            pool, connection = await self._acquire()
             try:
                 row = await connection.fetchrow(statement, *arguments)
-                assert row is not None, statement
-                return row
+                return cast("asyncpg.Record", row)
             except asyncpg.PostgresError as error:
                 if error.sqlstate in RETRIED and attempt < ATTEMPTS:
                     logger.warning("Trying again", extra={"sqlstate": error.sqlstate})
                 else:
                     raise _reported(error) from None
             except (asyncpg.InterfaceError, OSError) as error:
-                logger.error("The connection to the database broke: %s", type(error).__name__)
+                logger.error("The connection to the database broke: %s", _reason(error))
                 raise Problem(503) from None
             finally:
-                await self._release(connection)
-            await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)
+                await _release(pool, connection)
+            await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  spreads retries
         raise AssertionError("unreachable")
 
     async def schema_version(self) -> int:
@@ -81,24 +81,17 @@ class Database:
         row = await self.fetchrow("select api.health()")
         return int(orjson.loads(row[0])["schema_version"])
 
-    async def _acquire(self) -> Any:
+    async def _acquire(self) -> tuple[asyncpg.Pool[asyncpg.Record], Any]:
         pool = self._pool
         if pool is None:
             raise Problem(503)
         try:
-            return await pool.acquire(timeout=self._config.database.connect_timeout_seconds)
+            return pool, await pool.acquire(timeout=self._config.database.connect_timeout_seconds)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-            logger.error("No connection to the database: %s", type(error).__name__)
+            logger.error("No connection to the database: %s", _reason(error))
             raise Problem(503) from None
 
-    async def _release(self, connection: Any) -> None:
-        assert self._pool is not None
-        try:
-            await self._pool.release(connection)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-            logger.warning("A connection was lost: %s", type(error).__name__)
-
-    async def _open(self) -> None:
+    async def _open(self) -> bool:
         database = self._config.database
         pool = asyncpg.create_pool(
             database.url.get_secret_value(),
@@ -115,17 +108,26 @@ class Database:
             await pool
             async with pool.acquire() as connection:
                 await prepare(connection, self._config)
-        except BaseException:
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+            if _reason(error) != self._why_closed:
+                self._why_closed = _reason(error)
+                logger.warning("The database cannot be used: %s", self._why_closed)
             pool.terminate()
-            raise
+            return False
         self._pool = pool
+        return True
 
     async def _keep_opening(self) -> None:
-        while self._pool is None:
-            await asyncio.sleep(1)
-            with contextlib.suppress(Exception):
-                await self._open()
-                logger.info("The database is reached.")
+        while not await self._open():  # noqa: ASYNC110  nobody tells when the database is back
+            await asyncio.sleep(RETRY_SECONDS)
+        logger.info("The database can be used.")
+
+
+async def _release(pool: asyncpg.Pool[asyncpg.Record], connection: Any) -> None:
+    try:
+        await pool.release(connection)
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+        logger.warning("A connection was lost: %s", _reason(error))
 
 
 async def pass_json_through(connection: Any) -> None:
@@ -159,3 +161,8 @@ def _reported(error: asyncpg.PostgresError) -> Problem:
             extra={"sqlstate": error.sqlstate, "context": error.context},
         )
     return problem
+
+
+def _reason(error: Exception) -> str:
+    """Why there is no connection, for the log. Such errors come before any request's data."""
+    return f"{type(error).__name__}: {error}".rstrip(": ")

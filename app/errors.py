@@ -6,11 +6,13 @@ convention of PostgREST): the message is for people, the DETAIL a JSON array of 
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import asyncpg
 import orjson
 from starlette.responses import Response
+
+if TYPE_CHECKING:
+    import asyncpg
 
 CODES = {
     400: "validation_error",

@@ -9,12 +9,12 @@ import uuid
 from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import Response
 
 from app.errors import Problem
 
 if TYPE_CHECKING:
     from starlette.datastructures import Headers
+    from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 access_logger = logging.getLogger("app.access")

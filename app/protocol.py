@@ -47,7 +47,9 @@ class Protocol(HttpToolsProtocol):
         ]
         status = http.HTTPStatus(response.status_code)
         head = b"".join(b"%s: %s\r\n" % header for header in headers)
-        self.transport.write(b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, status.phrase.encode(), head) + bytes(response.body))
+        self.transport.write(
+            b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, status.phrase.encode(), head) + bytes(response.body)
+        )
         self.transport.close()
 
     def _count(self, size: int) -> None:

@@ -42,7 +42,7 @@ def check_body_headers(headers: Headers, maximum: int) -> None:
 
 async def read_body(receive: Receive, maximum: int) -> bytes:
     """Reads the body, no more of it than the maximum. Raises Problem: 413."""
-    chunks = []
+    chunks: list[bytes] = []
     size = 0
     while True:
         message = await receive()

@@ -29,7 +29,7 @@ class Endpoint:
     def statement(self) -> str:
         """The call."""
         if self.idempotent:
-            return f"select answer, replayed from api.{self.function}($1, $2)"
+            return f"select answer, replayed from api.{self.function}($1, $2)"  # noqa: S608  names of this file
         return f"select api.{self.function}($1) as answer"
 
 

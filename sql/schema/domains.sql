@@ -2,7 +2,7 @@
 --
 -- Domains, not CHECK constraints of the tables: PostgreSQL plans a table's CHECK constraints anew in each statement that
 -- writes to it, and checks them all at each UPDATE, whatever it changes. For a device and its 13 rules that was most of
--- an upload's cost (bench/domains). A domain is checked where a value is assigned, and prepared once per session.
+-- an upload's cost (bench/compare domains). A domain is checked where a value is assigned, and prepared once per session.
 
 create domain core.device_name as text collate "C"
     check (char_length(value) between 2 and 50 and value = core.trim_blanks(value));

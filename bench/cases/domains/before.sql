@@ -1,0 +1,2 @@
+\set id random(1, 1000)
+update checked set last_seen_at = now() where id = :id;

@@ -1,0 +1,1 @@
+select errors_as_array(batch) from points;

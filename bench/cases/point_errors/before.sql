@@ -1,0 +1,1 @@
+select errors_as_rows(batch) from points;

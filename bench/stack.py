@@ -1,0 +1,176 @@
+"""The service under test: a cluster with the settings of `make run`, the schema, a server. All of it in one directory."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.population import KeyRing, populate
+from bench.processes import BenchError, CpuTime, cpu_time, program, run
+from bench.scenarios import MOMENT_MS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+ROOT = Path(__file__).parent.parent
+PYTHON = ROOT / ".venv/bin/python"
+API_ROLE = "phone_manager_api"
+READY_SECONDS = 30
+QUIET_POLLS = 3
+
+
+@dataclass
+class Stack:
+    """A running service."""
+
+    name: str
+    directory: Path
+    owner: dict[str, str]
+    """libpq's variables of the superuser."""
+    api: dict[str, str]
+    """libpq's variables of the server's role."""
+    port: int
+    server: int
+    postmaster: int
+    keys: KeyRing
+    moment: int = 0
+    """The first moment that no upload has used yet."""
+
+    @property
+    def url(self) -> str:
+        """Where it serves."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def sql(self, query: str) -> str:
+        """The result of a query, as superuser."""
+        return sql(self.owner, query)
+
+    def cpu_time(self) -> CpuTime:
+        """The CPU time it took so far."""
+        return cpu_time(self.server, self.postmaster)
+
+    def settle(self) -> None:
+        """Waits until nothing is under way any more: requests that a load generator left, vacuums."""
+        quiet = 0
+        deadline = time.monotonic() + READY_SECONDS
+        while quiet < QUIET_POLLS:
+            busy = int(
+                self.sql(
+                    "select count(*) from pg_stat_activity where pid <> pg_backend_pid() and ("
+                    "(backend_type = 'client backend' and state <> 'idle') or backend_type = 'autovacuum worker')"
+                )
+            )
+            quiet = 0 if busy else quiet + 1
+            if time.monotonic() > deadline:
+                raise BenchError("The service does not come to rest.")
+            time.sleep(0.02)
+
+    def points_since(self, moment: int) -> int:
+        """How many points of a moment or later are stored."""
+        return int(self.sql(f"select count(*) from core.locations where captured_at >= to_timestamp({moment * MOMENT_MS / 1000})"))
+
+    def skip_used_moments(self) -> None:
+        """Moves on to a moment after all that uploads have used."""
+        used = self.sql("select floor(extract(epoch from max(last_captured_at)) * 1000)::bigint from core.devices")
+        self.moment = max(self.moment, int(used) // MOMENT_MS + 1)
+
+
+def sql(variables: Mapping[str, str], query: str) -> str:
+    """The result of a query."""
+    return run((program("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-f", "-"), variables, given=query).strip()
+
+
+@contextmanager
+def start(name: str, root: Path, directory: Path, settings: Mapping[str, str]) -> Iterator[Stack]:
+    """Runs the service of a source tree, with settings such as server__workers, and removes it at the end."""
+    cluster = directory / "cluster"
+    script = root / "scripts/cluster"
+    try:
+        run((script, "start", cluster))
+        owner = dict(line.split("=", 1) for line in (cluster / "env").read_text().splitlines())
+        deploy = ("bash", "-c", ". scripts/lib/database.sh && deploy")
+        run((program(deploy[0]), *deploy[1:]), owner, root)
+        run((script, "role", cluster, API_ROLE, "pm_api"))
+        database_url = run((script, "url", cluster, API_ROLE)).strip()
+        keys = populate(owner)
+        port = _free_port()
+        with _serve(root, directory, port, {"DATABASE__URL": database_url, **settings}) as server:
+            stack = Stack(
+                name=name,
+                directory=directory,
+                owner=owner,
+                api={**owner, "PGUSER": API_ROLE, "PGPASSWORD": database_url.split("@")[0].rpartition(":")[2]},
+                port=port,
+                server=server.pid,
+                postmaster=int((cluster / "data/postmaster.pid").read_text().split()[0]),
+                keys=keys,
+            )
+            _check_limits_count(stack)
+            stack.skip_used_moments()
+            yield stack
+    finally:
+        run((script, "remove", cluster))
+
+
+@contextmanager
+def _serve(root: Path, directory: Path, port: int, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """Runs the server with its default configuration but for these settings. It ends with this process, whatever happens."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PM__")}
+    environment |= {f"PM__{name.upper()}": value for name, value in settings.items()}
+    environment["PM__SERVER__PORT"] = str(port)
+    log = directory / "server.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            (program("setpriv"), "--pdeathsig", "TERM", PYTHON, "-m", "app"),
+            cwd=root,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _is_ready(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                raise BenchError(f"The server does not start: {log.read_text()[-2000:]}")
+            time.sleep(0.1)
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=5) as answer:
+            return bool(answer.status == 200)  # noqa: PLR2004
+    except OSError:
+        return False
+
+
+def _check_limits_count(stack: Stack) -> None:
+    """Without rate limits the figures would be too good."""
+    request = urllib.request.Request(f"{stack.url}/api/v1/devices?group_id=bench-000", headers={"X-API-Key": stack.keys.many[0]})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        if not answer.headers["RateLimit-Limit"]:
+            raise BenchError("The server counts no requests against the limits of the keys.")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
