@@ -5,12 +5,16 @@ from __future__ import annotations
 import datetime
 import logging
 import sys
+from contextvars import ContextVar
 from typing import Any
 
 import orjson
 
 # What a log record may carry beside its message; everything else that libraries attach is left out.
-FIELDS = ("request_id", "method", "path", "status", "duration_ms", "api_key_id", "sqlstate", "context")
+FIELDS = ("method", "path", "status", "duration_ms", "api_key_id", "sqlstate", "context")
+
+# The request that is being served: every line that it causes carries its id.
+request_id: ContextVar[str] = ContextVar("request_id")
 
 
 def configure(level: str, style: str) -> None:
@@ -32,7 +36,7 @@ class JsonFormatter(logging.Formatter):
             "target": record.name,
             "message": record.getMessage(),
         }
-        line.update((name, record.__dict__[name]) for name in FIELDS if name in record.__dict__)
+        line.update(_fields(record))
         if record.exc_info:
             line["exception"] = _traceback(record)
         return orjson.dumps(line, default=str).decode()
@@ -43,9 +47,15 @@ class PrettyFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Formats a record."""
-        fields = " ".join(f"{name}={record.__dict__[name]}" for name in FIELDS if name in record.__dict__)
+        fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
         line = f"{_timestamp(record)} {record.levelname:<7} {record.name}: {record.getMessage()} {fields}".rstrip()
         return f"{line}\n{_traceback(record)}" if record.exc_info else line
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields = {name: record.__dict__[name] for name in FIELDS if name in record.__dict__}
+    identity = request_id.get(None)
+    return fields if identity is None else {"request_id": identity, **fields}
 
 
 def _timestamp(record: logging.LogRecord) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
 
+from app import logs
 from app.errors import Problem
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ class RequestContext:
 
         started = time.perf_counter()
         identity = request_id(next((value for name, value in scope["headers"] if name == b"x-request-id"), None))
-        state = scope["state"]
-        state["request_id"] = identity.decode()
+        logs.request_id.set(identity.decode())
         status = 0
 
         async def send_with_headers(message: Message) -> None:
@@ -68,7 +68,7 @@ class RequestContext:
         try:
             await self._app(scope, receive, send_with_headers)
         except Exception:
-            logger.exception("Unexpected error", extra={"request_id": state["request_id"]})
+            logger.exception("Unexpected error")
             if status:
                 raise  # the answer has begun: uvicorn breaks the connection, and the client sees that it is incomplete
             await Problem(500).response()(scope, receive, send_with_headers)
@@ -78,12 +78,11 @@ class RequestContext:
                 access_logger.info(
                     "request",
                     extra={
-                        "request_id": state["request_id"],
                         "method": scope["method"],
                         "path": route.path if route else None,  # what else a path holds may be private
                         "status": status or None,
                         "duration_ms": round((time.perf_counter() - started) * 1000, 3),
-                        "api_key_id": state.get("api_key_id"),
+                        "api_key_id": scope["state"].get("api_key_id"),
                     },
                 )
 
