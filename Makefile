@@ -45,6 +45,16 @@ format: ## format Python
 	@.venv/bin/ruff check --quiet --fix-only .
 	@.venv/bin/ruff format .
 
+# --- showing and measuring ---------------------------------------------------------------------------------------------
+
+.PHONY: demo bench
+demo: ## replay recorded tracks as phones against a running server: make demo ARGS='--help'
+	@scripts/prepare test
+	@scripts/replay $(ARGS)
+
+bench: ## measure the service against the limits of this machine: make bench ARGS='--help'
+	@bench/run $(ARGS)
+
 # --- operating ---------------------------------------------------------------------------------------------------------
 
 .PHONY: psql key

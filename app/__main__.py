@@ -55,6 +55,8 @@ async def check_limits(settings: config.Config) -> None:
             connection = await asyncpg.connect(
                 settings.database.url.get_secret_value(), timeout=settings.database.connect_timeout_seconds
             )
+        except ValueError:  # asyncpg cannot read it; the text of the error may quote a password
+            raise config.ConfigError(f"{config.PREFIX}DATABASE__URL: this is no URL of a database") from None
         except asyncpg.PostgresError:
             return
         try:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.gzip import GZipMiddleware
 from starlette.routing import Route
 
 from app import config, logs
@@ -17,7 +16,7 @@ from app.database import Database
 from app.endpoint import EndpointApp
 from app.errors import Problem
 from app.health import Health
-from app.middleware import Cors, RequestContext
+from app.middleware import Cors, Gzip, RequestContext
 from app.routes import ENDPOINTS
 from app.shutdown import Shutdown
 
@@ -67,7 +66,7 @@ def build(settings: config.Config) -> Starlette:
                 expose_headers=EXPOSED_HEADERS,
             )
         )
-    middleware.append(Middleware(GZipMiddleware, minimum_size=1024, compresslevel=5))
+    middleware.append(Middleware(Gzip, minimum_size=1024, compresslevel=5))
 
     app = Starlette(
         routes=[

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -16,8 +19,14 @@ from pydantic import (
     SecretStr,
     ValidationError,
 )
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
-from pydantic_settings.exceptions import SettingsError
+from pydantic_core import PydanticCustomError
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 PREFIX = "PM__"
 DIRECTORY = Path(__file__).parent.parent / "config"
@@ -27,16 +36,24 @@ class ConfigError(Exception):
     """A wrong or missing value. The message names the variable, one line a variable."""
 
 
+def _json(value: Any) -> Any:
+    """What a variable of the environment holds as JSON."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except ValueError:
+        raise PydanticCustomError("json", "Input should be JSON") from None
+
+
 class Section(BaseModel):
     """A section of the configuration; a name it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Server(Section):
     """The HTTP server."""
 
-    host: str
+    host: str = Field(min_length=1)
     port: int = Field(ge=1, le=65535)
     workers: PositiveInt
     max_body_bytes: PositiveInt
@@ -49,7 +66,7 @@ class Server(Section):
 class Database(Section):
     """The connection pool of each worker."""
 
-    url: SecretStr
+    url: SecretStr = Field(min_length=1)
     min_connections: int = Field(ge=0)
     max_connections: PositiveInt
     idle_timeout_seconds: NonNegativeFloat
@@ -67,7 +84,7 @@ class Logging(Section):
 class Security(Section):
     """Who may call."""
 
-    cors_origins: tuple[str, ...]
+    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json)]
     rate_limit_per_minute: int | None = None
 
 
@@ -143,9 +160,15 @@ def load() -> Config:
             for found in error.errors(include_input=False, include_url=False)
         ]
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
-    except SettingsError as error:
-        raise ConfigError(f"{PREFIX}…: {error}") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{DIRECTORY / 'local.toml'}: {error}") from None
 
 
 def _reason(kind: str, message: str) -> str:
-    return {"missing": "is required", "extra_forbidden": "there is no such setting"}.get(kind, message)
+    reasons = {
+        "missing": "is required",
+        "too_short": "is empty",
+        "string_too_short": "is empty",
+        "extra_forbidden": "there is no such setting",
+    }
+    return reasons.get(kind, message)

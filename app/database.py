@@ -25,6 +25,10 @@ ATTEMPTS = 3
 
 RETRY_SECONDS = 1.0  # between attempts to open the pool
 
+# How asyncpg tells that a connection is gone. The second is what it says between the server's farewell and the end of
+# the connection.
+BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
 
 class Database:
     """A pool of connections that comes up when the database does."""
@@ -68,7 +72,7 @@ class Database:
                     logger.warning("Trying again", extra={"sqlstate": error.sqlstate})
                 else:
                     raise _reported(error) from None
-            except (asyncpg.InterfaceError, OSError) as error:
+            except BROKEN as error:
                 logger.error("The connection to the database broke: %s", _reason(error))
                 raise Problem(503) from None
             finally:
@@ -87,7 +91,7 @@ class Database:
             raise Problem(503)
         try:
             return pool, await pool.acquire(timeout=self._config.database.connect_timeout_seconds)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (asyncpg.PostgresError, *BROKEN, TimeoutError) as error:
             logger.error("No connection to the database: %s", _reason(error))
             raise Problem(503) from None
 
@@ -108,7 +112,7 @@ class Database:
             await pool
             async with pool.acquire() as connection:
                 await prepare(connection, self._config)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        except (asyncpg.PostgresError, *BROKEN, TimeoutError) as error:
             if _reason(error) != self._why_closed:
                 self._why_closed = _reason(error)
                 logger.warning("The database cannot be used: %s", self._why_closed)
@@ -126,7 +130,7 @@ class Database:
 async def _release(pool: asyncpg.Pool[asyncpg.Record], connection: Any) -> None:
     try:
         await pool.release(connection)
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+    except (asyncpg.PostgresError, *BROKEN) as error:
         logger.warning("A connection was lost: %s", _reason(error))
 
 

@@ -105,7 +105,7 @@ def from_postgres(error: asyncpg.PostgresError) -> Problem:
     if sqlstate.startswith("PT") and int(sqlstate[2:]) in CODES:
         details = orjson.Fragment(error.detail) if error.detail else None
         return Problem(int(sqlstate[2:]), error.message, details=details)
-    if sqlstate.startswith("22P0"):
+    if sqlstate.startswith("22P0") or sqlstate == "22021":
         return Problem(400, "The request is not valid JSON, or holds a character that cannot be stored.")
     for prefix in (sqlstate, sqlstate[:4], sqlstate[:2]):
         if prefix in STATUSES:

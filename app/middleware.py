@@ -9,6 +9,7 @@ import uuid
 from typing import TYPE_CHECKING
 
 from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 from app import logs
 from app.errors import Problem
@@ -22,6 +23,7 @@ access_logger = logging.getLogger("app.access")
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+GZIP_REFUSED = re.compile(rb"gzip\s*;\s*q=0(\.0*)?\s*(,|$)", re.IGNORECASE)
 
 SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -97,3 +99,14 @@ class Cors(CORSMiddleware):
             return response
         headers = {name: response.headers[name] for name in ("vary",) if name in response.headers}
         return Problem(400, bytes(response.body).decode() + ".", headers=headers).response()
+
+
+class Gzip(GZipMiddleware):
+    """Starlette's compression, which takes "gzip;q=0" for a wish."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves a request."""
+        if any(name == b"accept-encoding" and GZIP_REFUSED.search(value) for name, value in scope.get("headers", ())):
+            await self.app(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)

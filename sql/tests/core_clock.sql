@@ -34,7 +34,9 @@ select cmp_ok((select at from seen where who = 'login'), '<', '2031-01-01', 'a l
 set local role test_login;
 insert into seen values ('set role', core.now());
 reset role;
-select is((select at from seen where who = 'set role'), '2031-05-04 03:02:01.5+00', 'the login counts, not the current role: definers see the same clock');
+select is(
+    (select at from seen where who = 'set role'), '2031-05-04 03:02:01.5+00',
+    'the login counts, not the current role: definers see the same clock');
 
 grant pm_owner to test_login;
 set session authorization test_login;

@@ -32,6 +32,7 @@ declare
     v_now          timestamptz := core.now();
     v_slot_seconds integer := case p_class when 'privacy' then 60 else 1 end;
     v_slot         bigint;
+    v_element      integer;
     v_used         integer;
 begin
     perform set_config('synchronous_commit', 'off', true);
@@ -90,9 +91,10 @@ begin
         v_window.slots := array_fill(0, array[61]);
         v_window.total := 0;
     else
-        for v_passed in v_window.last_slot + 1 .. v_slot loop
-            v_window.total := v_window.total - v_window.slots[v_passed % 61 + 1];
-            v_window.slots[v_passed % 61 + 1] := 0;
+        for v_step in 1 .. v_slot - v_window.last_slot loop
+            v_element := (v_window.last_slot + v_step) % 61 + 1;
+            v_window.total := v_window.total - v_window.slots[v_element];
+            v_window.slots[v_element] := 0;
         end loop;
     end if;
 
@@ -111,10 +113,11 @@ begin
     v_used := v_window.total;
 
     -- Slots leave the window one by one, the oldest first: what becomes free when?
-    for v_oldest in v_slot - 60 .. v_slot loop
-        continue when v_window.slots[v_oldest % 61 + 1] = 0;
-        v_used := v_used - v_window.slots[v_oldest % 61 + 1];
-        reset_after := ceil((v_oldest + 61) * v_slot_seconds - extract(epoch from v_now));
+    for v_age in reverse 60 .. 0 loop
+        v_element := (v_slot - v_age) % 61 + 1;
+        continue when v_window.slots[v_element] = 0;
+        v_used := v_used - v_window.slots[v_element];
+        reset_after := ceil((v_slot - v_age + 61) * v_slot_seconds - extract(epoch from v_now));
         if admitted < p_requests and retry_after is null and v_used < rate_limit then
             retry_after := reset_after;
         end if;

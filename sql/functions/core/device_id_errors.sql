@@ -9,7 +9,7 @@ begin
     elsif jsonb_typeof(p_request -> 'device_id') <> 'string' or core.parse_uuid(p_request ->> 'device_id') is null then
         return core.field_error('device_id', 'must be a UUID');
     end if;
-    return '[]';
+    return jsonb '[]';
 end
 $$;
 

@@ -5,7 +5,7 @@ language plpgsql immutable set search_path = ''
 as $$
 begin
     if p_message is null then
-        return '[]';
+        return jsonb '[]';
     end if;
     return jsonb_build_array(jsonb_build_object('field', p_field, 'message', p_message));
 end

@@ -9,7 +9,7 @@ begin
     elsif jsonb_typeof(p_request -> 'group_id') <> 'string' or (p_request ->> 'group_id') !~ '^[A-Za-z0-9_-]{2,50}$' then
         return core.field_error('group_id', 'must be 2 to 50 letters, digits, hyphens or underscores');
     end if;
-    return '[]';
+    return jsonb '[]';
 end
 $$;
 

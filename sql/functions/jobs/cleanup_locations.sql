@@ -11,12 +11,14 @@ create procedure jobs.cleanup_locations()
 language plpgsql
 as $$
 declare
-    v_run_id   bigint := jobs.begin_run('cleanup_locations');
+    v_run_id   bigint;
     v_tries    integer := 0;
     v_position jsonb;
     v_step     record;
     v_error    text;
 begin
+    commit;  -- fails inside a transaction block, before the job's lock is taken: the lock would outlive the block
+    v_run_id := jobs.begin_run('cleanup_locations');
     if v_run_id is null then
         return;
     end if;
@@ -24,6 +26,9 @@ begin
 
     loop
         begin
+            if v_tries > 0 then
+                perform pg_catalog.pg_sleep(0.5);
+            end if;
             select s.next_position, s.handled into v_step from jobs.cleanup_locations_step(v_position) s;
             v_position := v_step.next_position;
             v_tries := 0;
@@ -32,15 +37,12 @@ begin
             when lock_not_available then
                 v_tries := v_tries + 1;
                 v_error := sqlerrm;
-            when others then
+            when query_canceled or others then  -- "others" alone would leave the lock to a session that was interrupted
                 v_tries := 1000;
                 v_error := sqlerrm;
         end;
         exit when (v_tries = 0 and v_position is null) or v_tries >= 100;
         commit;
-        if v_tries > 0 then
-            perform pg_catalog.pg_sleep(0.5);
-        end if;
     end loop;
 
     perform jobs.end_run(v_run_id, case when v_tries > 0 then v_error end);

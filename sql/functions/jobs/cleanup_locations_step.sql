@@ -21,7 +21,7 @@ declare
     v_first    tid;
     v_beyond   tid;
 begin
-    select core.now() - make_interval(days => s.location_retention_days) into v_cutoff from core.settings s;
+    select core.now() - make_interval(hours => 24 * s.location_retention_days) into v_cutoff from core.settings s;
 
     -- Partitions wholly past retention go as a whole.
     select i.inhrelid::regclass

@@ -10,11 +10,13 @@ create procedure jobs.ensure_partitions()
 language plpgsql
 as $$
 declare
-    v_run_id bigint := jobs.begin_run('ensure_partitions');
+    v_run_id bigint;
     v_tries  integer := 0;
     v_moved  bigint;
     v_error  text;
 begin
+    commit;  -- fails inside a transaction block, before the job's lock is taken: the lock would outlive the block
+    v_run_id := jobs.begin_run('ensure_partitions');
     if v_run_id is null then
         return;
     end if;
@@ -22,6 +24,9 @@ begin
 
     loop
         begin
+            if v_tries > 0 then
+                perform pg_catalog.pg_sleep(0.4);
+            end if;
             v_moved := jobs.ensure_partitions_step();
             v_tries := 0;
         exception
@@ -29,16 +34,13 @@ begin
                 v_tries := v_tries + 1;
                 v_moved := 0;
                 v_error := sqlerrm;
-            when others then
+            when query_canceled or others then  -- "others" alone would leave the lock to a session that was interrupted
                 v_tries := 1000;
                 v_error := sqlerrm;
         end;
         exit when v_moved is null or v_tries >= 100;
         perform jobs.record_progress(v_run_id, v_moved);
         commit;
-        if v_tries > 0 then
-            perform pg_catalog.pg_sleep(0.4);
-        end if;
     end loop;
 
     perform jobs.end_run(v_run_id, case when v_tries > 0 then v_error end);

@@ -1,0 +1,82 @@
+-- core.find_replay, core.store_answer
+
+begin;
+\ir fixtures.psql
+select plan(24);
+
+select pg_temp.function_is(
+    'core.find_replay(jsonb, text, jsonb)', 'p_context jsonb, p_endpoint text, p_request jsonb', 'json', 'volatile', null);
+select pg_temp.function_is('core.store_answer(jsonb, text, jsonb, uuid, json)',
+    'p_context jsonb, p_endpoint text, p_request jsonb, p_device_id uuid, p_answer json', 'void', 'volatile', null);
+
+set local pm.test_now = '2031-06-30 12:00:00+00';
+select pg_temp.device(1), pg_temp.api_key(1), pg_temp.api_key(2) \g /dev/null
+
+create function pg_temp.replay(p_context jsonb, p_endpoint text, p_request jsonb) returns text
+language sql
+return core.find_replay(p_context, p_endpoint, p_request)::text;
+
+-- Without a key.
+
+select core.store_answer('{}', 'e', '{}', pg_temp.id(1), '{"a": 1}') \g /dev/null
+select core.store_answer('{"api_key_id": 1}', 'e', '{}', pg_temp.id(1), '{"a": 1}') \g /dev/null
+select core.store_answer('{"api_key_id": 1, "idempotency_key": null}', 'e', '{}', pg_temp.id(1), '{"a": 1}') \g /dev/null
+select is_empty('select * from core.idempotency_keys', 'without a key nothing is stored');
+select is(pg_temp.replay('{}', 'e', '{}'), null, 'nor found');
+select is((select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()), 0::bigint, 'nor locked');
+
+-- With one.
+
+select is(pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 1}'), null, 'a new key');
+select is((select count(*) from pg_locks where locktype = 'advisory' and pid = pg_backend_pid()), 1::bigint, 'is locked');
+select core.store_answer(pg_temp.context(1, 'k'), 'e', '{"x": 1}', pg_temp.id(1), '{"a":   1}') \g /dev/null
+select is(pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 1}'), '{"a":   1}', 'the answer, to the byte');
+
+select core.store_answer(pg_temp.context(1, 'long'), 'e', '{"x": 1, "y": {"b": 2, "a": null}}', pg_temp.id(1), '{}') \g /dev/null
+select is(pg_temp.replay(pg_temp.context(1, 'long'), 'e', E'{"y":{"a":null,\n"b":2},   "x":1}'), '{}',
+    'white space and the order of fields do not count');
+
+select is(
+    pg_temp.failure($$ select pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 2}') $$),
+    '{"sqlstate": "PT422", "message": "This Idempotency-Key was used for another request.", "detail": "",
+      "hint": "Send a new key with a new request, and the old body with the old key."}',
+    'the key with another request');
+select throws_ok(
+    $$ select pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 1, "y": null}') $$, 'PT422', null,
+    'null is another request than nothing');
+select throws_ok($$ select pg_temp.replay(pg_temp.context(1, 'k'), 'e', '[]') $$, 'PT422', null, 'another type of body');
+
+select is(pg_temp.replay(pg_temp.context(1, 'other'), 'e', '{"x": 1}'), null, 'another key');
+select is(pg_temp.replay(pg_temp.context(2, 'k'), 'e', '{"x": 2}'), null, 'the same key of another API key');
+select is(pg_temp.replay(pg_temp.context(1, 'k'), 'f', '{"x": 2}'), null, 'the same key at another endpoint');
+select core.store_answer(pg_temp.context(2, 'k'), 'e', '{"x": 2}', pg_temp.id(1), '{"a": 2}') \g /dev/null
+select core.store_answer(pg_temp.context(1, 'k'), 'f', '{"x": 2}', pg_temp.id(1), '{"a": 3}') \g /dev/null
+select is(
+    array[
+        pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 1}'),
+        pg_temp.replay(pg_temp.context(2, 'k'), 'e', '{"x": 2}'),
+        pg_temp.replay(pg_temp.context(1, 'k'), 'f', '{"x": 2}')::text],
+    array['{"a":   1}', '{"a": 2}', '{"a": 3}'], 'each has its own answer');
+
+select results_eq(
+    $$ select key_hash, request_hash, device_id, created_at from core.idempotency_keys where api_key_id = 2 $$,
+    $$ values (sha256('k'), sha256('{"x": 2}'), pg_temp.id(1), timestamptz '2031-06-30 12:00:00+00') $$,
+    'hashes are stored, neither the key nor the request');
+
+-- Expiry.
+
+set local pm.test_now = '2031-07-01 11:59:59.999+00';
+select is(pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 1}'), '{"a":   1}', 'within 24 hours');
+set local pm.test_now = '2031-07-01 12:00:00+00';
+select is(pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 1}'), null, 'after 24 hours the key is as good as new');
+select is(pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 2}'), null, 'with any request');
+select lives_ok(
+    $$ select core.store_answer(pg_temp.context(1, 'k'), 'e', '{"x": 2}', pg_temp.id(1), '{"a": 4}') $$, 'and takes a new answer, though its row is there');
+select is(pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 2}'), '{"a": 4}', 'which is found');
+select throws_ok($$ select pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 1}') $$, 'PT422', null, 'for its request only');
+update core.settings set idempotency_ttl_hours = 1;
+set local pm.test_now = '2031-07-01 13:00:00+00';
+select is(pg_temp.replay(pg_temp.context(1, 'k'), 'e', '{"x": 2}'), null, 'the setting counts');
+
+select * from finish();
+rollback;
