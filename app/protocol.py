@@ -20,10 +20,18 @@ class Protocol(HttpToolsProtocol):
     """A connection."""
 
     header_bytes = 0
+    pending_bytes = 0  # received since the parser last told of something
+
+    def data_received(self, data: bytes) -> None:
+        """Takes what arrives. The parser gathers a header until its end, which may never come."""
+        self.pending_bytes += len(data)
+        super().data_received(data)
+        if self.pending_bytes > MAX_HEADER_BYTES and not self.transport.is_closing():
+            self.send_400_response("")
 
     def on_message_begin(self) -> None:
         """Begins a request."""
-        self.header_bytes = 0
+        self.header_bytes = self.pending_bytes = 0
         super().on_message_begin()
 
     def on_url(self, url: bytes) -> None:
@@ -35,6 +43,11 @@ class Protocol(HttpToolsProtocol):
         """Takes a header."""
         self._count(len(name) + len(value))
         super().on_header(name, value)
+
+    def on_body(self, body: bytes) -> None:
+        """Takes a piece of the body."""
+        self.pending_bytes = 0
+        super().on_body(body)
 
     def send_400_response(self, _: str) -> None:
         """Answers what is no HTTP request, and closes the connection."""
@@ -53,6 +66,7 @@ class Protocol(HttpToolsProtocol):
         self.transport.close()
 
     def _count(self, size: int) -> None:
+        self.pending_bytes = 0
         self.header_bytes += size
         if self.header_bytes > MAX_HEADER_BYTES:
             raise HeadersTooLargeError

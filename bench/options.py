@@ -35,12 +35,18 @@ class Options:
 def parse(arguments: Sequence[str] | None) -> Options:
     """The options of a command line; exits with 2 where it is wrong."""
     names = (*SCENARIOS, CONSTANT)
-    parser = argparse.ArgumentParser("bench/run", description="Measures the service against the limits of this machine.")
+    parser = argparse.ArgumentParser(
+        "bench/run", description="Measures the service against the limits of this machine."
+    )
     parser.add_argument("--only", metavar="NAME,…", type=_words, default=names, help=f"of: {', '.join(names)}")
     parser.add_argument("--connections", metavar="N,…", type=_numbers, default=(1, 32, 128))
     parser.add_argument("--seconds", metavar="S", type=float, default=3.0, help="a measurement's length")
     parser.add_argument(
-        "--rounds", metavar="N", type=int, default=3, help="of yardsticks and the most connections in turn; medians count"
+        "--rounds",
+        metavar="N",
+        type=int,
+        default=3,
+        help="of yardsticks and the most connections in turn; medians count",
     )
     parser.add_argument("--rate", metavar="N", type=int, default=1000, help="requests/s of the constant mixed load")
     parser.add_argument("--rate-seconds", metavar="S", type=int, default=15, help="its length")

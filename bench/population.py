@@ -13,14 +13,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FIRST_DAY = 28  # days ago; retention is 30
-LIMIT = 10_000_000  # requests a minute: counted, never reached
+LIMIT = 1_000_000  # requests a minute: counted, never reached
 
-DEVICES_SQL = f"""
+DEVICES_SQL = """
+\\o /dev/null
 select count(api.register_device(jsonb_build_object(
     'device_id', '00000000-0000-4000-8000-' || lpad(i::text, 12, '0'),
     'display_name', 'Phone ' || lpad(i::text, 12, '0'),
-    'group_id', 'bench-' || lpad((case when i < {GROUPS * 10} then i % {GROUPS} else {GROUPS} end)::text, 3, '0'))))
-from generate_series(0, {DEVICES - 1}) i;
+    'group_id', 'bench-' || lpad((case when i < {groups} * 10 then i % {groups} else {groups} end)::text, 3, '0'))))
+from generate_series(0, {devices} - 1) i;
 """
 
 LOCATIONS_SQL = """
@@ -34,7 +35,8 @@ checkpoint;
 
 KEYS_SQL = """
 \\o
-select api_key from generate_series(1, {number}) i, admin.create_api_key(p_name => 'bench', p_rate_limit_per_minute => {limit});
+select (admin.create_api_key(p_name => 'bench ' || i, p_rate_limit_per_minute => {limit})).api_key
+from generate_series(1, {number}) i;
 """
 
 
@@ -53,6 +55,8 @@ class KeyRing:
 def populate(owner: Mapping[str, str]) -> KeyRing:
     """Fills an empty database."""
     moment = (int(time.time() * 1000) - FIRST_DAY * 86_400_000) // MOMENT_MS * MOMENT_MS
-    script = "\\o /dev/null\n" + DEVICES_SQL + LOCATIONS_SQL.format(moment=moment) + KEYS_SQL.format(number=KEYS + 1, limit=LIMIT)
+    script = (DEVICES_SQL + LOCATIONS_SQL + KEYS_SQL).format(
+        devices=DEVICES, groups=GROUPS, moment=moment, number=KEYS + 1, limit=LIMIT
+    )
     keys = run((program("psql"), "-XqAt", "-v", "ON_ERROR_STOP=1", "-f", "-"), owner, given=script).split()
     return KeyRing(tuple(keys[:KEYS]), keys[KEYS])

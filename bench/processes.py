@@ -46,7 +46,7 @@ def run(
         text=True,
         timeout=LONGEST_SECONDS,
         check=False,
-        **({"stdin": subprocess.DEVNULL} if given is None else {"input": given}),  # type: ignore[call-overload]
+        input=given or "",
     )
     if done.returncode:
         raise BenchError(f"{Path(command[0]).name} failed ({done.returncode}): {(done.stderr or done.stdout).strip()}")

@@ -16,10 +16,10 @@ KEYS = 40
 
 MOMENT_MS = 100_000
 
-# Placeholders in a path or body. All values of one have the same length.
-DEVICE = "@DEVICE_____@"  # 12 digits
-GROUP = "@G@"  # 3 digits
-MOMENT = "@MOMENT@"  # 8 digits
+# Placeholders in a path or body, as long as what stands for them.
+DEVICE = "@DEVICE____@"
+GROUP = "@G@"
+MOMENT = "@MOMENT@"
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,12 @@ def _body(request: dict[str, object]) -> str:
 _ID = f"00000000-0000-4000-8000-{DEVICE}"
 
 SINGLE = Call(
-    "POST", "/api/v1/locations", "upload_location", _body({"device_id": _ID, **_point(99_500)}), points=1, idempotent=True
+    "POST",
+    "/api/v1/locations",
+    "upload_location",
+    _body({"device_id": _ID, **_point(99_500)}),
+    points=1,
+    idempotent=True,
 )
 BATCH_OF_50 = Call(
     "POST",
@@ -98,7 +103,9 @@ BATCH_OF_50 = Call(
     points=BATCH,
     idempotent=True,
 )
-LISTING = Call("GET", f"/api/v1/devices?group_id=bench-{GROUPS:03d}", "list_devices", f'{{"group_id": "bench-{GROUPS:03d}"}}')
+LISTING = Call(
+    "GET", f"/api/v1/devices?group_id=bench-{GROUPS:03d}", "list_devices", f'{{"group_id": "bench-{GROUPS:03d}"}}'
+)
 REGISTRATION = Call(
     "POST",
     "/api/v1/devices/register",
@@ -109,7 +116,7 @@ REGISTRATION = Call(
             "display_name": f"Phone {DEVICE}",
             "group_id": f"bench-{GROUP}",
             "platform": "android",
-            "fcm_token": f"{DEVICE}:" + "t" * 150,
+            "fcm_token": f"{DEVICE}-" + "t" * 150,
         }
     ),
 )

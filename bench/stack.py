@@ -1,4 +1,4 @@
-"""The service under test: a cluster with the settings of `make run`, the schema, a server. All of it in one directory."""
+"""The service under test, in a directory: a cluster with the settings of `make run`, the schema, a server."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import signal
 import socket
 import subprocess
 import time
-import urllib.request
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
+from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,7 +76,8 @@ class Stack:
 
     def points_since(self, moment: int) -> int:
         """How many points of a moment or later are stored."""
-        return int(self.sql(f"select count(*) from core.locations where captured_at >= to_timestamp({moment * MOMENT_MS / 1000})"))
+        since = f"to_timestamp({moment * MOMENT_MS / 1000})"
+        return int(self.sql(f"select count(*) from core.locations where captured_at >= {since}"))  # noqa: S608  a number
 
     def skip_used_moments(self) -> None:
         """Moves on to a moment after all that uploads have used."""
@@ -122,7 +124,7 @@ def start(name: str, root: Path, directory: Path, settings: Mapping[str, str]) -
 
 @contextmanager
 def _serve(root: Path, directory: Path, port: int, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Runs the server with its default configuration but for these settings. It ends with this process, whatever happens."""
+    """Runs the server, by default configured but for these settings. It ends with this process, whatever happens."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PM__")}
     environment |= {f"PM__{name.upper()}": value for name, value in settings.items()}
     environment["PM__SERVER__PORT"] = str(port)
@@ -156,18 +158,25 @@ def _serve(root: Path, directory: Path, port: int, settings: Mapping[str, str]) 
 
 def _is_ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health/ready", timeout=5) as answer:
-            return bool(answer.status == 200)  # noqa: PLR2004
+        return _get(port, "/api/health/ready", {}).status == HTTPStatus.OK
     except OSError:
         return False
 
 
 def _check_limits_count(stack: Stack) -> None:
     """Without rate limits the figures would be too good."""
-    request = urllib.request.Request(f"{stack.url}/api/v1/devices?group_id=bench-000", headers={"X-API-Key": stack.keys.many[0]})
-    with urllib.request.urlopen(request, timeout=5) as answer:
-        if not answer.headers["RateLimit-Limit"]:
-            raise BenchError("The server counts no requests against the limits of the keys.")
+    answer = _get(stack.port, "/api/v1/devices?group_id=bench-000", {"X-API-Key": stack.keys.shared})
+    if not answer.getheader("RateLimit-Limit"):
+        raise BenchError("The server counts no requests against the limits of the keys.")
+
+
+def _get(port: int, path: str, headers: Mapping[str, str]) -> HTTPResponse:
+    connection = HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", path, headers=dict(headers))
+        return connection.getresponse()
+    finally:
+        connection.close()
 
 
 def _free_port() -> int:

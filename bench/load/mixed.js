@@ -1,5 +1,6 @@
 // For k6: the mixed load at a constant arrival rate, whatever the answers take. BENCH_REQUESTS names a JSON file:
-// {url, rate, seconds, devices, first, keys, groups, calls: [{method, path, body}]}; see bench/scenarios.py.
+// {url, rate, seconds, devices, first, keys, groups, calls: [{name, method, path, body, points}], order}; see
+// bench/scenarios.py.
 import exec from 'k6/execution';
 import http from 'k6/http';
 import { Counter, Trend } from 'k6/metrics';
@@ -31,7 +32,7 @@ export default function () {
   const number = exec.scenario.iterationInTest;
   const device = number % load.devices;
   const lap = Math.floor(number / load.devices);
-  const chosen = (number + lap) % load.calls.length;
+  const chosen = load.order[(number + lap) % load.order.length];
   const call = load.calls[chosen];
   const values = { D: padded(device, 12), G: load.groups[device], M: padded(load.first + lap, 8) };
   const body = call.method === 'POST'

@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(33);
+select plan(35);
 
 select pg_temp.api_key(1) \g /dev/null
 update core.settings set rate_limit_per_minute = 3, privacy_rate_limit_per_hour = 3;
@@ -54,6 +54,12 @@ select is(pg_temp.at('12:01:00.000'), '0/0/1/1', '60 seconds later: refused');
 select is(pg_temp.at('12:01:00.999'), '0/0/1/1', 'until the 61st second is over');
 select is(pg_temp.at('12:01:01.000', 3), '3/0/61/', 'then three again');
 
+-- Each slot leaves on its own, also when the window moves by one.
+
+select pg_temp.start_anew() \g /dev/null
+select pg_temp.at('12:00:00'), pg_temp.at('12:01:00') \g /dev/null
+select is(pg_temp.at('12:01:01'), '1/1/61/', 'one slot out, one slot in');
+
 -- Who stays under the limit in every 61 seconds is never refused.
 
 select pg_temp.start_anew() \g /dev/null
@@ -89,6 +95,11 @@ update core.settings set rate_limit_per_minute = 2;
 select is(pg_temp.at('12:00:07'), '0/0/59/54', 'three used of two: one is free once two have left');
 update core.settings set rate_limit_per_minute = 5;
 select is(pg_temp.at('12:00:08'), '1/1/61/', 'three used of five');
+update core.settings set rate_limit_per_minute = 3;
+select pg_temp.start_anew() \g /dev/null
+select pg_temp.at('12:00:00', 1), pg_temp.at('12:00:05', 2) \g /dev/null
+update core.settings set rate_limit_per_minute = 2;
+select is(pg_temp.at('12:00:07'), '0/0/59/59', 'three used of two: none is free when only one has left');
 update core.settings set rate_limit_per_minute = 3;
 
 -- Long pauses and a clock that is set back.

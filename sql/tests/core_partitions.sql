@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(37);
+select plan(40);
 
 select pg_temp.function_is('core.partition_name(date)', 'p_day date', 'text', 'stable', null);
 select pg_temp.function_is('core.missing_partitions()', '', 'SETOF date', 'volatile', null);
@@ -77,10 +77,15 @@ select is(
 -- Making all at once, at deployment and start: what needs no moving.
 
 set local pm.test_now = '2031-06-30 12:00:00+00';
-select is(core.ensure_partitions(), 6, 'all that have no points in the default partition');
-select is(array(select core.missing_partitions()), array['2031-06-29']::date[], 'the rest is left to the job');
+insert into core.locations (device_id, captured_at, latitude, longitude, accuracy) values (pg_temp.id(1), '2031-07-05 00:00:00', 1, 2, 3);
+insert into before select * from core.locations where captured_at = '2031-07-05 00:00:00';
+select is(core.ensure_partitions(), 5, 'all that have no points in the default partition');
+select is(array(select core.missing_partitions()), array['2031-07-05', '2031-06-29']::date[], 'the rest is left to the job');
 select is(core.ensure_partitions(), 0, 'nothing more to do');
-select is(jobs.ensure_partitions_step(), 1::bigint, 'the job moves the rest');
+select is(current_setting('lock_timeout'), '500ms', 'it does not wait for long');
+select is(jobs.ensure_partitions_step(), 1::bigint, 'the job moves the rest, the newest first');
+select is(array(select core.missing_partitions()), array['2031-06-29']::date[], 'a day a step');
+select is(jobs.ensure_partitions_step(), 1::bigint, 'to the oldest');
 select is(jobs.ensure_partitions_step(), null, 'null: none is missing');
 select is((select count(*) from core.locations_default), 0::bigint, 'the default partition is empty');
 select results_eq(
