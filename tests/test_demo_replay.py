@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,9 @@ if TYPE_CHECKING:
     from tests.cluster import Database
     from tests.server import Server
 
-TRACKS = os.environ.get("PM_TRACKS")
+SHIPPED = sorted(cli.SHIPPED.glob("*.gpx"))
+RECORDED = sorted(Path(os.environ.get("PM_TRACKS", "nowhere")).glob("*.gpx"))
+MODES = ("mixed", "single", "batch")
 STORED = """
     select d.display_name as name, count(l) as points, count(distinct l.captured_at) as moments
     from core.devices d left join core.locations l using (device_id) where d.group_id = $1 group by d.device_id
@@ -69,14 +70,15 @@ def expected(*files: Path) -> dict[str, tuple[int, int]]:
 
 
 async def check_replays(
-    server: Server, database: Database, group: str, key_file: Path, capsys: pytest.CaptureFixture[str], *files: Path
+    server: Server, database: Database, capsys: pytest.CaptureFixture[str], options: list[str], files: list[Path]
 ) -> None:
     """The first replay stores all there is, the second nothing; each shows the group."""
+    group = options[options.index("--group") + 1]
     whole = expected(*files)
     total = sum(points for points, _ in whole.values())
     sent = sum(len(read_track(path).points) for path in files)
     for new in (total, 0):
-        assert await replay(*options(server, group, key_file), *files) == 0
+        assert await replay(*options, *files) == 0, server.log
         assert await stored(database, group) == whole
         shown = capsys.readouterr().out
         assert f"{sent} points sent: {new} stored new, {sent - new} duplicates, 0 failed" in shown
@@ -85,22 +87,21 @@ async def check_replays(
             assert re.search(rf"{re.escape(name)} .*\d+ m .*\d+ %", listing)
 
 
-@pytest.mark.parametrize("mode", ["mixed", "single", "batch"])
+@pytest.mark.parametrize("mode", MODES)
 async def test_the_shipped_tracks(
     server: Server,
     module_database: Database,
     group: str,
     key_file: Path,
     capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
     mode: str,
 ) -> None:
-    files = sorted(cli.SHIPPED.glob("*.gpx"))
-    monkeypatch.setattr(sys, "argv", ["replay"])
-    await check_replays(server, module_database, group, key_file, capsys, *files)
-    # Other ways to send the same points are known as the same points.
+    given = options(server, group, key_file)
+    await check_replays(server, module_database, capsys, [*given, "--mode", mode], SHIPPED)
+    # However they are sent, they are the same points; without files it is the shipped tracks that are replayed.
     before = await stored(module_database, group)
-    assert await replay(*options(server, group, key_file), "--mode", mode) == 0
+    for other in MODES:
+        assert await replay(*given, "--mode", other) == 0
     assert await stored(module_database, group) == before
 
 
@@ -114,13 +115,11 @@ async def test_the_script(server: Server, module_database: Database, group: str,
     assert "0 failed" in (await run(str(ROOT / "scripts" / "replay"), *options(server, group, key_file))).succeeded()
 
 
-@pytest.mark.skipif(TRACKS is None, reason="PM_TRACKS names no directory with GPX files")
+@pytest.mark.skipif(not RECORDED, reason="PM_TRACKS names no directory with GPX files")
 async def test_recorded_tracks(
     server: Server, module_database: Database, group: str, key_file: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    files = sorted(Path(TRACKS or "").glob("*.gpx"))
-    assert files
-    await check_replays(server, module_database, group, key_file, capsys, *files)
+    await check_replays(server, module_database, capsys, options(server, group, key_file), RECORDED)
 
 
 async def test_a_refused_key_is_told(

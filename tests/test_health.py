@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 import uuid
 from typing import TYPE_CHECKING
 
@@ -172,11 +173,13 @@ async def test_sigterm(database: Database, tmp_path: Path, device_id: str, group
             await until_blocked(watch, session)
 
             server.process.terminate()
+            told = time.monotonic()
             answer = await until_answer(probe, READY, 503)
             check_problem(answer, 503, message="The server is shutting down.")
             assert (await probe.get("/unknown")).status_code == 404, "requests are still answered"
 
             await until("refused connections", refused)
+            assert time.monotonic() - told > 1.9, "new ones were welcome while the server drained"
             assert server.process.returncode is None, "it waits for the request under way"
             assert not slow.done()
         finished = await slow

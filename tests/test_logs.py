@@ -28,14 +28,24 @@ LATITUDE, LONGITUDE, ACCURACY, ALTITUDE = 45.2718281, -13.7314159, 7.5625, 1234.
 FCM = "fcm-SecretToken-0123456789"
 IDEMPOTENCY_KEY = "idempotency-SecretKey-0123456789"
 PASSWORD = "SecretPassword-0123456789"  # noqa: S105
+QUOTE_THE_REQUEST = """
+    create or replace function api.upload_location(
+        p_request jsonb, p_context jsonb default '{}', out answer json, out replayed boolean
+    ) language plpgsql as
+    $$ begin raise exception 'broken' using detail = p_request, hint = p_context; end $$
+"""
 ACCESS_FIELDS = {
     "timestamp", "level", "target", "message", "request_id", "method", "path", "status", "duration_ms", "api_key_id",
 }  # fmt: skip
 
 
-def access(server: Server, request_id: str) -> dict[str, object]:
-    """The line of a request in the log."""
-    (line,) = (one for one in server.log_lines if one["target"] == "app.access" and one["request_id"] == request_id)
+async def access(server: Server, request_id: str) -> dict[str, object]:
+    """The line of a request in the log, which is written after the answer."""
+
+    async def lines() -> list[dict[str, object]]:
+        return [one for one in server.log_lines if one["target"] == "app.access" and one["request_id"] == request_id]
+
+    (line,) = await until(f"the line of request {request_id}", lines)
     return line
 
 
@@ -63,7 +73,7 @@ async def test_the_line_of_a_request(
     async with server.client(await module_database.create_key() if with_key else None) as client:
         answer = await client.request(method, target)
     assert answer.status_code == status
-    line = access(server, answer.headers["X-Request-ID"])
+    line = await access(server, answer.headers["X-Request-ID"])
     assert set(line) == ACCESS_FIELDS
     assert (line["level"], line["target"], line["message"]) == ("info", "app.access", "request")
     assert (line["method"], line["path"], line["status"]) == (method, path, status)
@@ -80,7 +90,7 @@ async def test_the_line_of_a_request(
 async def test_the_id_of_the_client_is_on_the_line(server: Server) -> None:
     async with server.client() as client:
         await client.get("/api/health/live", headers={"X-Request-ID": "trace-of-a-client"})
-    assert access(server, "trace-of-a-client")["status"] == 200
+    assert (await access(server, "trace-of-a-client"))["status"] == 200
 
 
 async def test_a_database_error_is_traced_from_the_answer_to_its_cause(database: Database, tmp_path: Path) -> None:
@@ -92,7 +102,7 @@ async def test_a_database_error_is_traced_from_the_answer_to_its_cause(database:
         answer = await client.post("/api/v1/devices/register", json=registration(DEVICE, "family", fcm_token=FCM))
         assert answer.status_code == 500
         request_id = answer.headers["X-Request-ID"]
-        assert access(server, request_id)["status"] == 500
+        assert (await access(server, request_id))["status"] == 500
         (cause,) = (one for one in server.log_lines if one["level"] == "error" and one["request_id"] == request_id)
         assert cause["target"] == "app.database"
         assert cause["sqlstate"] == "42703"
@@ -198,7 +208,11 @@ async def test_pretty_lines_and_levels(database: Database, tmp_path: Path) -> No
     ):
         answer = await client.get("/api/v1/devices", headers={"X-Request-ID": "pretty-1"})
         assert answer.status_code == 401
-        (line,) = (one for one in server.log.splitlines() if "request_id=pretty-1" in one)
+
+        async def lines() -> list[str]:
+            return [one for one in server.log.splitlines() if "request_id=pretty-1" in one]
+
+        (line,) = await until("the line of the request", lines)
         assert re.fullmatch(
             r"\S+Z INFO +app\.access: request request_id=pretty-1 method=GET path=/api/v1/devices status=401"
             r" duration_ms=[\d.]+ api_key_id=None",
