@@ -105,5 +105,6 @@ def _ratio(
 ) -> Ratio:
     one, other = middle(service), middle(limit)
     value = middle_ratio(service, limit, factor=factor)
-    by_cpu = factor * (other.cpu + other.cpu_load) / (one.cpu + one.cpu_load)
+    # COPY is one session: it could not use all the cores.
+    by_cpu = (other.cpu + other.cpu_load) / (one.cpu + one.cpu_load) if factor == 1 else None
     return Ratio(title, f"{one.rate * factor:,.0f}/s", f"{other.rate:,.0f}/s", value, target, by_cpu)

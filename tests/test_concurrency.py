@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import registration
-from tests.waiting import api_session, call, deadlocks, transaction, until_blocked, waits_for_name
+from tests.waiting import api_session, beside, call, deadlocks, transaction, until_blocked, waits_for_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -134,15 +134,15 @@ async def test_the_second_waits_until_the_first_has_decided(
     ):
         await first.execute("begin")
         assert await register(first, str(uuid.uuid4()), group) == "200"
-        waiting = asyncio.create_task(register(second, device_id, group))
-        assert await until_blocked(watch, first) == [second.get_server_pid()]
-        assert await waits_for_name(watch, second.get_server_pid(), "group", group)
+        async with beside(register(second, device_id, group)) as waiting:
+            assert await until_blocked(watch, first) == [second.get_server_pid()]
+            assert await waits_for_name(watch, second.get_server_pid(), "group", group)
 
-        assert await register(elsewhere, str(uuid.uuid4()), f"{group}-other") == "200"  # other groups do not wait
-        assert not waiting.done()
+            assert await register(elsewhere, str(uuid.uuid4()), f"{group}-other") == "200"  # other groups do not wait
+            assert not waiting.done()
 
-        await first.execute(ends)
-        assert await waiting == (f"PT409 {FULL}" if ends == "commit" else "200")
+            await first.execute(ends)
+            assert await waiting == (f"PT409 {FULL}" if ends == "commit" else "200")
     assert len(await members(module_database, group)) == 20
     assert (device_id in await members(module_database, group)) == (ends == "rollback")
 
@@ -169,10 +169,10 @@ async def test_one_new_device_registers_in_two_groups_at_once(
     ):
         await first.execute("begin")
         assert await register(first, device_id, group) == "200"
-        waiting = asyncio.create_task(register(second, device_id, f"{group}-other"))
-        await until_blocked(watch, first)
-        await first.execute(ends)
-        assert await waiting == "200"
+        async with beside(register(second, device_id, f"{group}-other")) as waiting:
+            await until_blocked(watch, first)
+            await first.execute(ends)
+            assert await waiting == "200"
     assert await members(module_database, group) == set()
     assert await members(module_database, f"{group}-other") == {device_id}
 
@@ -190,13 +190,13 @@ async def test_a_device_that_moves_away_while_it_registers_again_needs_a_place(
     ):
         await first.execute("begin")
         assert await register(first, mover, f"{group}-other") == "200"
-        waiting = asyncio.create_task(register(second, mover, group))
-        await until_blocked(watch, first)
-        joining = asyncio.create_task(register(third, str(uuid.uuid4()), group))
-        await until_blocked(watch, second)
-        await first.execute("commit")
-        assert await waiting == "200"  # its old place, free again
-        assert await joining == f"PT409 {FULL}"
+        async with beside(register(second, mover, group)) as waiting:
+            await until_blocked(watch, first)
+            async with beside(register(third, str(uuid.uuid4()), group)) as joining:
+                await until_blocked(watch, second)
+                await first.execute("commit")
+                assert await waiting == "200"  # its old place, free again
+                assert await joining == f"PT409 {FULL}"
     assert len(await members(module_database, group)) == 20
     assert mover in await members(module_database, group)
 

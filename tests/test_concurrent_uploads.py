@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import now_ms, point, registration
-from tests.waiting import api_session, call, deadlocks, transaction, until_blocked, waits_for_name
+from tests.waiting import api_session, beside, call, deadlocks, transaction, until_blocked, waits_for_name
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -114,12 +114,12 @@ async def test_the_second_with_a_key_waits_then_replays_or_runs(
     ):
         await first.execute("begin")
         assert not (await call(first, "upload_location", body, context))["replayed"]
-        waiting = asyncio.create_task(call(second, "upload_location", body, context))
-        assert await until_blocked(watch, first) == [second.get_server_pid()]
-        name = f"{api_key_id} upload_location {key}"
-        assert await waits_for_name(watch, second.get_server_pid(), "idempotency key", name)
-        await first.execute(ends)
-        assert (await waiting)["replayed"] == (ends == "commit")
+        async with beside(call(second, "upload_location", body, context)) as waiting:
+            assert await until_blocked(watch, first) == [second.get_server_pid()]
+            name = f"{api_key_id} upload_location {key}"
+            assert await waits_for_name(watch, second.get_server_pid(), "idempotency key", name)
+            await first.execute(ends)
+            assert (await waiting)["replayed"] == (ends == "commit")
     assert await module_database.value(POINTS, device) == 1
     assert await module_database.value(ANSWERS, device) == 1
 
@@ -155,11 +155,11 @@ async def test_the_second_runs_when_the_first_fails_while_it_waits(
         # The first registers the device, stores its point, then fails: both are gone when the second gets its turn.
         await call(first, "register_device", registration(device_id, group))
         await call(first, "upload_location", single(device_id), context)
-        waiting = asyncio.create_task(call(second, "upload_location", single(device_id), context))
-        await until_blocked(watch, first)
-        await first.execute("rollback")
-        with pytest.raises(asyncpg.PostgresError, match="Please register first") as refused:
-            await waiting
+        async with beside(call(second, "upload_location", single(device_id), context)) as waiting:
+            await until_blocked(watch, first)
+            await first.execute("rollback")
+            with pytest.raises(asyncpg.PostgresError, match="Please register first") as refused:
+                await waiting
         assert refused.value.sqlstate == "PT404"
         await call(second, "register_device", registration(device_id, group))
         assert not (await call(second, "upload_location", single(device_id), context))["replayed"]

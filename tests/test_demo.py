@@ -39,7 +39,7 @@ class TestTracks:
     def test_shipped_track(self) -> None:
         for path in cli.SHIPPED.glob("*.gpx"):
             track = tracks.read_track(path)
-            assert len(track.points) >= 50
+            assert len(track.points) >= 40
             assert (track.made_times, track.repeated) == (0, 0)
             assert all(point.altitude is not None for point in track.points)
             assert 2 <= len(track.display_name) <= 50

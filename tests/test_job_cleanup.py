@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import now_ms, point, registration
-from tests.waiting import api_session, call, transaction, until, until_blocked
+from tests.waiting import api_session, beside, call, transaction, until, until_blocked
 
 if TYPE_CHECKING:
     from tests.cluster import Database
@@ -134,8 +134,7 @@ async def test_batches_are_committed_one_by_one_and_a_killed_run_loses_none(past
         past.database.cluster.session(past.database.name) as session,
     ):
         job = await past.job_session(session)
-        async with transaction(past.database, held) as holder:
-            running = asyncio.create_task(job.execute(CALL))
+        async with transaction(past.database, held) as holder, beside(job.execute(CALL)) as running:
             await until_blocked(watch, holder)
             (run,) = await past.database.fetch(RUN)
             done = run["rows"] - 200  # the whole days, dropped

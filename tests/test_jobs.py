@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
 
 import asyncpg
 import pytest
 
 from tests.cluster import API_PASSWORD, Database
-from tests.waiting import transaction, until, until_blocked
+from tests.waiting import beside, transaction, until, until_blocked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -43,13 +43,13 @@ async def check_success(database: Database, job: str, count: int = 1) -> None:
 @asynccontextmanager
 async def under_way(database: Database, session: Session, job: str) -> AsyncIterator[asyncio.Task[None]]:
     """A job that has begun, and stands still until the end of the block."""
-    async with (
-        database.cluster.session(database.name) as watch,
-        transaction(database, STOP) as holder,
-    ):
-        running = asyncio.create_task(start(session, job))
-        await until_blocked(watch, holder)
-        yield running
+    async with database.cluster.session(database.name) as watch, AsyncExitStack() as locks:
+        holder = await locks.enter_async_context(transaction(database, STOP))
+        async with beside(start(session, job)) as running:
+            await until_blocked(watch, holder)
+            yield running
+            await locks.aclose()
+            await asyncio.wait([running])
 
 
 @asynccontextmanager
@@ -74,15 +74,14 @@ async def test_two_runs_of_a_job_do_not_overlap(database: Database, job: str) ->
     notices: list[str] = []
     async with two_sessions(database) as (first, second):
         second.add_log_listener(lambda _, message: notices.append(message.message))
-        async with under_way(database, first, job) as running:
+        async with asyncio.TaskGroup() as tasks, under_way(database, first, job):
             await start(second, job)
             assert notices == [f"Job {job} is running in another session."]
             (recorded,) = await runs(database, job)
             assert (recorded["ended_at"], recorded["error"]) == (None, None)
             # Other jobs are not kept from running.
-            beside = asyncio.create_task(start(second, other))
-            assert await until(f"a run of {other}", lambda: runs(database, other))
-        await asyncio.gather(running, beside)
+            tasks.create_task(start(second, other))
+            await until(f"a run of {other}", lambda: runs(database, other))
     await check_success(database, job)
     await check_success(database, other)
 

@@ -129,7 +129,7 @@ async def test_nothing_private_is_written(database: Database, tmp_path: Path) ->
         for break_it in (
             "",
             "alter table core.devices rename column last_speed to speed",
-            "drop function api.upload_location(jsonb, jsonb)",
+            QUOTE_THE_REQUEST,
         ):
             if break_it:
                 await database.execute(break_it)

@@ -85,7 +85,8 @@ async def test_a_broken_rule_is_400_and_stores_nothing(
     answer = await api.post(LOCATIONS, json=replaced({"device_id": device, **point()}, field, value))
     check_problem(answer, 400, message="The request has invalid fields.", fields=[field])
     (row,) = await module_database.fetch(
-        """select last_seen_at = created_at as unseen, exists (select from core.locations where device_id = $1) as stored
+        """select last_seen_at = created_at as unseen,
+               exists (select from core.locations where device_id = $1) as stored
            from core.devices where device_id = $1""",
         device,
     )

@@ -10,7 +10,7 @@ import asyncpg
 import orjson
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 
     from tests.cluster import Database
 
@@ -65,6 +65,17 @@ async def until_blocked(watch: Session, holder: Session | int, count: int = 1) -
 async def waits_for_name(watch: Session, pid: int, kind: str, name: str) -> bool:
     """Whether it is the lock on this name (see core.lock_name) that a session waits for."""
     return await watch.fetchval(NAMED_LOCK, pid, kind, name) is False
+
+
+@asynccontextmanager
+async def beside(work: Coroutine[Any, Any, Found]) -> AsyncIterator[asyncio.Task[Found]]:
+    """Work that goes on beside a block. It ends with the block, unless that has awaited it."""
+    task = asyncio.create_task(work)
+    try:
+        yield task
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(37);
+select plan(38);
 
 select pg_temp.function_is('admin.deactivate_api_key(bigint)', 'p_id bigint', 'text', 'volatile definer', 'pm_admin');
 select pg_temp.function_is('admin.reactivate_api_key(bigint)', 'p_id bigint', 'text', 'volatile definer', 'pm_admin');
@@ -111,6 +111,7 @@ select is(
 select is(
     pg_temp.refusals('select admin.rotate_api_key(1, %L)', '-1 second', '366 days', null),
     array['PT400 p_grace must be from 0 to 365 days.'], 'a grace period out of range');
+select lives_ok($$ select admin.rotate_api_key(1, '365 days') $$, 'the longest grace period');
 select is(
     pg_temp.failure('select admin.rotate_api_key(5)'),
     '{"sqlstate": "PT409", "message": "API key 5 (key 5) is not valid any more.", "detail": "",
