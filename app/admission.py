@@ -22,6 +22,9 @@ KEY = re.compile(rb"pm_[A-Za-z0-9_-]{45}")
 # How long the answer for a key without a limit is good for. A revoked key must be refused within 2 s.
 REUSE_SECONDS = 1.0
 
+# How long a call may take. All requests of the key wait for it, so one on a dead connection must not take for ever.
+CALL_SECONDS = 5.0
+
 
 @dataclass(frozen=True, slots=True)
 class Admission:
@@ -79,11 +82,12 @@ class Admissions:
             line.unlimited = None
             asked = time.monotonic()
             try:
-                row = await self._database.fetchrow(ADMIT, *name, len(places))
+                async with asyncio.timeout(CALL_SECONDS):
+                    row = await self._database.fetchrow(ADMIT, *name, len(places))
             except Exception as error:  # noqa: BLE001  whoever waits gets it
                 for place in places:
                     if not place.done():
-                        place.set_exception(error)
+                        place.set_exception(Problem(503) if isinstance(error, TimeoutError) else error)
                 continue
             for position, place in enumerate(places):
                 if not place.done():

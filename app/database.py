@@ -24,6 +24,7 @@ RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 ATTEMPTS = 3
 
 RETRY_SECONDS = 1.0  # between attempts to open the pool
+RELEASE_SECONDS = 1.0  # for a cancelled statement to end; then the connection is given up
 
 # How asyncpg tells that a connection is gone. The second is what it says between the server's farewell and the end of
 # the connection.
@@ -129,7 +130,7 @@ class Database:
 
 async def _release(pool: asyncpg.Pool[asyncpg.Record], connection: Any) -> None:
     try:
-        await pool.release(connection)
+        await pool.release(connection, timeout=RELEASE_SECONDS)
     except (asyncpg.PostgresError, *BROKEN) as error:
         logger.warning("A connection was lost: %s", _reason(error))
 

@@ -1,11 +1,12 @@
 -- Deploy phone_manager:uploads to pg
--- requires: clock_and_text
+-- requires: validation
 -- requires: locations
 
 begin;
 set local role pm_owner;
 
-\ir ../sql/functions/core/points.sql
+\ir ../sql/schema/point_columns.sql
+\ir ../sql/functions/core/parse_points.sql
 \ir ../sql/functions/core/store_locations.sql
 
 commit;

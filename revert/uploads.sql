@@ -3,7 +3,8 @@
 begin;
 set local role pm_owner;
 
-drop function core.store_locations(uuid, jsonb);
-drop function core.points(jsonb);
+drop function core.store_locations(uuid, core.point_columns);
+drop function core.parse_points(jsonb, text, jsonb);
+drop type core.point_columns;
 
 commit;

@@ -5,7 +5,7 @@ set local role pm_owner;
 
 drop function core.require_valid(jsonb);
 drop function core.require_object(jsonb);
-drop function core.location_errors(jsonb, text);
+drop function core.location_errors(jsonb, text, timestamptz);
 drop function core.registration_errors(jsonb);
 drop function core.group_id_errors(jsonb);
 drop function core.device_id_errors(jsonb);

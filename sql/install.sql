@@ -42,7 +42,8 @@ set local role pm_owner;
 \ir functions/core/require_object.sql
 \ir functions/core/require_valid.sql
 \ir functions/core/require_place.sql
-\ir functions/core/points.sql
+\ir schema/point_columns.sql
+\ir functions/core/parse_points.sql
 \ir functions/core/store_locations.sql
 \ir functions/core/find_replay.sql
 \ir functions/core/store_answer.sql

@@ -104,6 +104,33 @@ async def test_many_slow_statements_leave_the_pool_usable(
         assert sum(answer.json().get("duplicate_count", 0) for answer in answers) == 29
 
 
+async def test_a_statement_that_does_not_end_when_cancelled(database: Database, tmp_path: Path) -> None:
+    await database.execute(
+        """create or replace function api.list_devices(p_request jsonb) returns json language plpgsql as
+           $$ begin perform pg_sleep(60); exception when query_canceled then perform pg_sleep(60); end $$"""
+    )
+    async with (
+        serve(database.api_url, tmp_path, server__request_timeout_seconds="1") as server,
+        server.client(await database.create_key()) as client,
+    ):
+        answer = await client.get("/api/v1/devices?group_id=family")
+        check_problem(answer, 408, message="The request took too long.")
+        assert answer.elapsed.total_seconds() < 8
+        check_problem(await client.delete("/api/v1/devices/x"), 400, fields=["device_id"])
+
+
+async def test_an_admission_that_does_not_come(database: Database, tmp_path: Path) -> None:
+    definition = await database.value("select pg_get_functiondef('api.admit'::regproc)")
+    stuck = definition[: definition.index("AS $")] + "AS $$ begin perform pg_sleep(600); end $$"
+    async with own_server(database, tmp_path) as (_, client):
+        await database.execute(stuck)
+        waiting = [asyncio.create_task(client.get("/api/v1/devices?group_id=family")) for _ in range(5)]
+        for answer in await asyncio.gather(*waiting):
+            check_problem(answer, 503, message=UNAVAILABLE)
+        await database.execute(definition)
+        assert (await client.get("/api/v1/devices?group_id=family")).json() == {"devices": []}
+
+
 async def test_a_body_that_does_not_come(hasty_server: Server, module_database: Database) -> None:
     key = f"X-API-Key: {await module_database.create_key()}"
     async with connect(hasty_server.port) as connection:

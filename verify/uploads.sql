@@ -6,8 +6,8 @@ begin;
 -- search_path changes what it means; nobody but the owner may call it.
 select f.signature, 1 / count(p.oid)
 from (values
-    ('core.points(jsonb)', 's', false, null),
-    ('core.store_locations(uuid, jsonb)', 'v', false, null)
+    ('core.parse_points(jsonb, text, jsonb)', 'v', false, null),
+    ('core.store_locations(uuid, core.point_columns)', 'v', false, null)
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p
     on p.oid = to_regprocedure(f.signature)

@@ -13,7 +13,7 @@ from (values
     ('core.device_id_errors(jsonb)', 'i', false, null),
     ('core.group_id_errors(jsonb)', 'i', false, null),
     ('core.registration_errors(jsonb)', 'i', false, null),
-    ('core.location_errors(jsonb, text)', 'v', false, null),
+    ('core.location_errors(jsonb, text, timestamptz)', 'v', false, null),
     ('core.require_object(jsonb)', 'i', false, null),
     ('core.require_valid(jsonb)', 'i', false, null)
 ) f(signature, volatility, definer, caller)

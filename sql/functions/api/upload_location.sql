@@ -11,6 +11,7 @@ language plpgsql volatile security definer set search_path = ''
 as $$
 declare
     v_device_id uuid;
+    v_points    core.point_columns;
 begin
     answer := core.find_replay(p_context, 'upload_location', p_request);
     replayed := answer is not null;
@@ -19,11 +20,10 @@ begin
     end if;
 
     perform core.require_object(p_request);
-    perform core.require_valid(
-        core.device_id_errors(p_request) || core.location_errors(jsonb_build_array(p_request), null));
+    v_points := core.parse_points(jsonb_build_array(p_request), null, core.device_id_errors(p_request));
     v_device_id := core.parse_uuid(p_request ->> 'device_id');
 
-    answer := core.store_locations(v_device_id, jsonb_build_array(p_request));
+    answer := core.store_locations(v_device_id, v_points);
     perform core.store_answer(p_context, 'upload_location', p_request, v_device_id, answer);
 end
 $$;

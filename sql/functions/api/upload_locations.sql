@@ -12,6 +12,8 @@ as $$
 declare
     v_device_id uuid;
     v_maximum   integer;
+    v_errors    jsonb;
+    v_points    core.point_columns;
 begin
     answer := core.find_replay(p_context, 'upload_locations', p_request);
     replayed := answer is not null;
@@ -21,18 +23,19 @@ begin
 
     perform core.require_object(p_request);
     v_maximum := (select s.max_batch_size from core.settings s);
-    perform core.require_valid(
-        core.device_id_errors(p_request)
-        || case
-            when coalesce(p_request -> 'locations', 'null') = 'null' then core.field_error('locations', 'is required')
-            when jsonb_typeof(p_request -> 'locations') <> 'array' then core.field_error('locations', 'must be an array')
-            when jsonb_array_length(p_request -> 'locations') not between 1 and v_maximum
-                then core.field_error('locations', format('must hold 1 to %s points', v_maximum))
-            else core.location_errors(p_request -> 'locations', 'locations')
-        end);
+    v_errors := core.field_error('locations', case
+        when coalesce(p_request -> 'locations', 'null') = 'null' then 'is required'
+        when jsonb_typeof(p_request -> 'locations') <> 'array' then 'must be an array'
+        when jsonb_array_length(p_request -> 'locations') not between 1 and v_maximum
+            then format('must hold 1 to %s points', v_maximum)
+    end);
+    if v_errors <> '[]' then
+        perform core.require_valid(core.device_id_errors(p_request) || v_errors);
+    end if;
+    v_points := core.parse_points(p_request -> 'locations', 'locations', core.device_id_errors(p_request));
     v_device_id := core.parse_uuid(p_request ->> 'device_id');
 
-    answer := core.store_locations(v_device_id, p_request -> 'locations');
+    answer := core.store_locations(v_device_id, v_points);
     perform core.store_answer(p_context, 'upload_locations', p_request, v_device_id, answer);
 end
 $$;

@@ -1,4 +1,4 @@
--- core.location_errors(points, prefix): all that is wrong with the points of an upload.
+-- core.location_errors(points, prefix, now): all that is wrong with the points of an upload.
 --
 -- p_points: JSON array. p_prefix: 'locations' names fields as locations[3].latitude; null: as latitude.
 -- Every bad field of every point is listed, in the order of the points.
@@ -6,14 +6,14 @@
 -- The messages of a point are made as one array, and taken apart only where there are any. Making a row of each field
 -- first, with a lateral VALUES, takes three times as long for a good batch (bench/compare point_errors).
 
-create function core.location_errors(p_points jsonb, p_prefix text) returns jsonb
+create function core.location_errors(p_points jsonb, p_prefix text, p_now timestamptz default core.now()) returns jsonb
 language plpgsql volatile set search_path = ''
 as $$
 declare
     v_fields   constant text[] := array[
         'timestamp', 'latitude', 'longitude', 'accuracy', 'altitude', 'bearing', 'speed', 'provider', 'network_type', 'battery_level'];
     v_settings core.settings;
-    v_now_ms   numeric := trunc(extract(epoch from core.now()) * 1000);
+    v_now_ms   numeric := trunc(extract(epoch from p_now) * 1000);
     v_oldest   numeric;
     v_latest   numeric;
     v_too_old  text;
@@ -69,5 +69,5 @@ begin
 end
 $$;
 
-comment on function core.location_errors(jsonb, text) is 'All that is wrong with points, as a JSON array of {field, message}.';
-revoke all on function core.location_errors(jsonb, text) from public;
+comment on function core.location_errors(jsonb, text, timestamptz) is 'All that is wrong with points, as a JSON array of {field, message}.';
+revoke all on function core.location_errors(jsonb, text, timestamptz) from public;

@@ -1,32 +1,38 @@
--- core.store_locations(device, points): stores valid points and returns the answer of an upload.
+-- core.store_locations(device, points): stores points and returns the answer of an upload.
 --
 -- A point that is already there is neither stored twice nor an error. The device is seen now, and its last
 -- location is the newest point that ever arrived.
 --
 -- Locks: the device's row, then the points. Errors: PT404.
 
-create function core.store_locations(p_device_id uuid, p_points jsonb) returns json
+create function core.store_locations(p_device_id uuid, p_points core.point_columns) returns json
 language plpgsql volatile set search_path = ''
 as $$
 declare
     v_now    timestamptz := core.now();
-    v_points integer := jsonb_array_length(p_points);
+    v_points integer := cardinality(p_points.captured_at);
+    v_newest integer := 1;
     v_stored integer;
 begin
+    for i in 2 .. v_points loop
+        if p_points.captured_at[i] > p_points.captured_at[v_newest] then
+            v_newest := i;
+        end if;
+    end loop;
+
     update core.devices d
     set last_seen_at = v_now,
-        last_captured_at = p.captured_at,
-        last_latitude = p.latitude,
-        last_longitude = p.longitude,
-        last_altitude = p.altitude,
-        last_accuracy = p.accuracy,
-        last_bearing = p.bearing,
-        last_speed = p.speed,
-        last_battery_level = p.battery_level
-    from (select * from core.points(p_points) order by captured_at desc limit 1) p
+        last_captured_at = p_points.captured_at[v_newest],
+        last_latitude = p_points.latitude[v_newest],
+        last_longitude = p_points.longitude[v_newest],
+        last_altitude = p_points.altitude[v_newest],
+        last_accuracy = p_points.accuracy[v_newest],
+        last_bearing = p_points.bearing[v_newest],
+        last_speed = p_points.speed[v_newest],
+        last_battery_level = p_points.battery_level[v_newest]
     where d.device_id = p_device_id
         and d.active
-        and (d.last_captured_at is null or d.last_captured_at < p.captured_at);
+        and (d.last_captured_at is null or d.last_captured_at < p_points.captured_at[v_newest]);
 
     if not found then
         -- The points came late, or the device is not there.
@@ -46,7 +52,10 @@ begin
     select
         p_device_id, p.captured_at, v_now, p.latitude, p.longitude, p.altitude, p.accuracy, p.bearing, p.speed, p.battery_level,
         p.provider, p.network_type
-    from core.points(p_points) p
+    from unnest(
+        p_points.captured_at, p_points.latitude, p_points.longitude, p_points.altitude, p_points.accuracy, p_points.bearing,
+        p_points.speed, p_points.battery_level, p_points.provider, p_points.network_type
+    ) p(captured_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
     on conflict (device_id, captured_at) do nothing;
 
     get diagnostics v_stored = row_count;
@@ -58,5 +67,5 @@ begin
 end
 $$;
 
-comment on function core.store_locations(uuid, jsonb) is 'Stores valid points once each and keeps the device''s last location.';
-revoke all on function core.store_locations(uuid, jsonb) from public;
+comment on function core.store_locations(uuid, core.point_columns) is 'Stores points once each and keeps the device''s last location.';
+revoke all on function core.store_locations(uuid, core.point_columns) from public;
