@@ -7,6 +7,7 @@ import re
 import time
 from dataclasses import dataclass, field
 from hashlib import sha256
+from math import inf
 from typing import TYPE_CHECKING
 
 from app.errors import Problem
@@ -16,14 +17,17 @@ if TYPE_CHECKING:
 
     from app.database import Database
 
-ADMIT = "select * from api.admit($1, $2, $3)"
+ADMIT = "select * from api.admit($1, $2, $3, $4, $5)"
 KEY = re.compile(rb"pm_[A-Za-z0-9_-]{45}")
 
-# How long the answer for a key without a limit is good for. A revoked key must be refused within 2 s.
+# How long an answer of the database may be used. A revoked key must be refused within 2 s.
 REUSE_SECONDS = 1.0
 
 # How long a call may take. All requests of the key wait for it, so one on a dead connection must not take for ever.
 CALL_SECONDS = 5.0
+
+# The part of a limit that may be admitted ahead of the requests, which then need no call.
+LOT_DIVISOR = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,19 +40,24 @@ class Admission:
 
 @dataclass(slots=True)
 class Line:
-    """The requests of one key and class that wait for an admission."""
+    """The requests of one key and class."""
 
     waiting: list[asyncio.Future[Admission]] = field(default_factory=list)
     serving: asyncio.Task[None] | None = None
-    unlimited: Admission | None = None
-    unlimited_until: float = 0.0
+    answer: Record | None = None
+    """What the database said last."""
+    spare: float = 0
+    """Admissions that are left of it; infinite for a key without a limit."""
+    spare_until: float = 0.0
 
 
 class Admissions:
     """Admits requests.
 
     One key is shared by all phones of a deployment, and its window is one row: a call for each request would queue on
-    that row. So the requests that arrive while a call is under way share the next one. Counts stay exact.
+    that row. So the requests that arrive while a call is under way share the next one. Under a large limit a call also
+    asks for a lot of at most a thousandth of the limit, to be used within the same slot of the window; what is not used
+    is taken back by the next call. So counts stay exact.
     """
 
     def __init__(self, database: Database) -> None:
@@ -67,8 +76,9 @@ class Admissions:
         line = self._lines.get(name)
         if line is None:
             line = self._lines[name] = Line()
-        elif line.unlimited is not None and time.monotonic() < line.unlimited_until:
-            return line.unlimited
+        elif line.answer is not None and line.spare > 0 and time.monotonic() < line.spare_until:
+            line.spare -= 1
+            return Admission(line.answer["api_key_id"], _headers(line.answer, line.spare))
         place: asyncio.Future[Admission] = asyncio.get_running_loop().create_future()
         line.waiting.append(place)
         if line.serving is None:
@@ -79,37 +89,45 @@ class Admissions:
         """Asks for all that wait, until nobody does."""
         while places := [place for place in line.waiting if not place.done()]:  # who has given up is not counted
             line.waiting.clear()
-            line.unlimited = None
+            last, unused = line.answer, line.spare
+            line.answer, line.spare = None, 0
+            lot = len(places)
+            returned = (0, 0)
+            if last is not None and last["rate_limit"] is not None:
+                lot = max(lot, last["rate_limit"] // LOT_DIVISOR)
+                returned = (int(unused), last["slot"])
             asked = time.monotonic()
             try:
                 async with asyncio.timeout(CALL_SECONDS):
-                    row = await self._database.fetchrow(ADMIT, *name, len(places))
+                    row = await self._database.fetchrow(ADMIT, *name, lot, *returned)
             except Exception as error:  # noqa: BLE001  whoever waits gets it
                 for place in places:
                     if not place.done():
                         place.set_exception(Problem(503) if isinstance(error, TimeoutError) else error)
                 continue
+            line.answer = row
+            line.spare = inf if row["rate_limit"] is None else max(row["admitted"] - len(places), 0)
+            line.spare_until = asked + min(REUSE_SECONDS, row["slot_left"] or REUSE_SECONDS)
             for position, place in enumerate(places):
-                if not place.done():
-                    _answer(place, row, position)
-            if row["rate_limit"] is None:
-                line.unlimited, line.unlimited_until = Admission(row["api_key_id"], {}), asked + REUSE_SECONDS
+                if place.done():
+                    continue
+                headers = _headers(row, max(row["admitted"] - position - 1, 0))
+                if position < row["admitted"]:
+                    place.set_result(Admission(row["api_key_id"], headers))
+                else:
+                    message = f"The limit of {row['rate_limit']} requests is reached."
+                    place.set_exception(Problem(429, message, retry_after=row["retry_after"], headers=headers))
         line.serving = None
-        if line.unlimited is None:
+        if line.answer is None:
             del self._lines[name]
 
 
-def _answer(place: asyncio.Future[Admission], row: Record, position: int) -> None:
-    """Answers the request at this position of those that a call to api.admit counted."""
-    headers = {}
-    if row["rate_limit"] is not None:
-        headers = {
-            "RateLimit-Limit": str(row["rate_limit"]),
-            "RateLimit-Remaining": str(row["remaining"] + max(row["admitted"] - position - 1, 0)),
-            "RateLimit-Reset": str(row["reset_after"] or 0),
-        }
-    if position < row["admitted"]:
-        place.set_result(Admission(row["api_key_id"], headers))
-    else:
-        message = f"The limit of {row['rate_limit']} requests is reached."
-        place.set_exception(Problem(429, message, retry_after=row["retry_after"], headers=headers))
+def _headers(answer: Record, spare: float) -> dict[str, str]:
+    """The headers that tell of the limit, when so many admissions of this answer are left."""
+    if answer["rate_limit"] is None:
+        return {}
+    return {
+        "RateLimit-Limit": str(answer["rate_limit"]),
+        "RateLimit-Remaining": str(answer["remaining"] + int(spare)),
+        "RateLimit-Reset": str(answer["reset_after"] or 0),
+    }

@@ -91,7 +91,8 @@ class Database:
         if pool is None:
             raise Problem(503)
         try:
-            return pool, await pool.acquire(timeout=self._config.database.connect_timeout_seconds)
+            async with asyncio.timeout(self._config.database.connect_timeout_seconds):
+                return pool, await pool.acquire()
         except (asyncpg.PostgresError, *BROKEN, TimeoutError) as error:
             logger.error("No connection to the database: %s", _reason(error))
             raise Problem(503) from None

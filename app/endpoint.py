@@ -48,7 +48,7 @@ class EndpointApp:
             response = Problem(408).response()
         except ClientGoneError:
             return
-        response.headers.update(extra_headers)
+        response.raw_headers.extend((name.lower().encode(), value.encode()) for name, value in extra_headers.items())
         await response(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, extra_headers: dict[str, str]) -> Response:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import logging
 import sys
+import time
 from contextvars import ContextVar
 from typing import Any
 
@@ -17,6 +18,9 @@ FIELDS = ("method", "path", "status", "duration_ms", "api_key_id", "sqlstate", "
 request_id: ContextVar[str] = ContextVar("request_id")
 
 
+_access = logging.getLogger("app.access")
+
+
 def configure(level: str, style: str) -> None:
     """Sends all logs of the process to standard error in the given style, "json" or "pretty"."""
     handler = logging.StreamHandler(sys.stderr)
@@ -25,13 +29,36 @@ def configure(level: str, style: str) -> None:
     logging.getLogger("asyncio").setLevel(logging.WARNING)
 
 
+def access(fields: dict[str, Any]) -> None:
+    """Logs an answered request.
+
+    There is one such line a request, so JSON is written here: making and passing on a record takes four times as long.
+    """
+    if not _access.isEnabledFor(logging.INFO):
+        return
+    handler = logging.getLogger().handlers[0]
+    if not isinstance(handler, logging.StreamHandler) or not isinstance(handler.formatter, JsonFormatter):
+        _access.info("request", extra=fields)
+        return
+    line = {
+        "timestamp": _timestamp(time.time()),
+        "level": "info",
+        "target": "app.access",
+        "message": "request",
+        "request_id": request_id.get(None),
+        **fields,
+    }
+    handler.stream.write(orjson.dumps(line).decode() + "\n")
+    handler.stream.flush()
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Formats a record."""
         line: dict[str, Any] = {
-            "timestamp": _timestamp(record),
+            "timestamp": _timestamp(record.created),
             "level": record.levelname.lower(),
             "target": record.name,
             "message": record.getMessage(),
@@ -48,7 +75,9 @@ class PrettyFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Formats a record."""
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        line = f"{_timestamp(record)} {record.levelname:<7} {record.name}: {record.getMessage()} {fields}".rstrip()
+        line = (
+            f"{_timestamp(record.created)} {record.levelname:<7} {record.name}: {record.getMessage()} {fields}".rstrip()
+        )
         return f"{line}\n{_traceback(record)}" if record.exc_info else line
 
 
@@ -58,8 +87,8 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     return fields if identity is None else {"request_id": identity, **fields}
 
 
-def _timestamp(record: logging.LogRecord) -> str:
-    moment = datetime.datetime.fromtimestamp(record.created, datetime.UTC)
+def _timestamp(seconds: float) -> str:
+    moment = datetime.datetime.fromtimestamp(seconds, datetime.UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-access_logger = logging.getLogger("app.access")
 logger = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(rb"[\x21-\x7e]{1,128}")
@@ -75,18 +74,16 @@ class RequestContext:
                 raise  # the answer has begun: uvicorn breaks the connection, and the client sees that it is incomplete
             await Problem(500).response()(scope, receive, send_with_headers)
         finally:
-            if access_logger.isEnabledFor(logging.INFO):
-                route = scope.get("route")
-                access_logger.info(
-                    "request",
-                    extra={
-                        "method": scope["method"],
-                        "path": route.path if route else None,  # what else a path holds may be private
-                        "status": status or None,
-                        "duration_ms": round((time.perf_counter() - started) * 1000, 3),
-                        "api_key_id": scope["state"].get("api_key_id"),
-                    },
-                )
+            route = scope.get("route")
+            logs.access(
+                {
+                    "method": scope["method"],
+                    "path": route.path if route else None,  # what else a path holds may be private
+                    "status": status or None,
+                    "duration_ms": round((time.perf_counter() - started) * 1000, 3),
+                    "api_key_id": scope.get("state", {}).get("api_key_id"),
+                }
+            )
 
 
 class Cors(CORSMiddleware):
@@ -102,11 +99,12 @@ class Cors(CORSMiddleware):
 
 
 class Gzip(GZipMiddleware):
-    """Starlette's compression, which takes "gzip;q=0" for a wish."""
+    """Starlette's compression, out of the way of who does not want it. That takes "gzip;q=0" for a wish."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request."""
-        if any(name == b"accept-encoding" and GZIP_REFUSED.search(value) for name, value in scope.get("headers", ())):
-            await self.app(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        for name, value in scope.get("headers", ()):
+            if name == b"accept-encoding" and b"gzip" in value and not GZIP_REFUSED.search(value):
+                await super().__call__(scope, receive, send)
+                return
+        await self.app(scope, receive, send)

@@ -33,10 +33,11 @@ class Endpoint:
         return f"select api.{self.function}($1) as answer"
 
 
+# The router tries them in this order: the most frequent first.
 ENDPOINTS = (
-    Endpoint("POST", f"{BASE}/devices/register", "register_device"),
-    Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",)),
-    Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),
     Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True),
+    Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",)),
     Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True),
+    Endpoint("POST", f"{BASE}/devices/register", "register_device"),
+    Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),
 )

@@ -3,6 +3,6 @@
 begin;
 set local role pm_owner;
 
-drop function api.admit(bytea, text, integer);
+drop function api.admit(bytea, text, integer, integer, bigint);
 
 commit;

@@ -241,10 +241,10 @@ async def test_answers_over_1_kib_are_compressed_if_accepted(
     check_headers(answer)
     plain = await api.get(target, headers={"Accept-Encoding": "identity"})
     assert len(plain.content) > 1024
-    assert "Accept-Encoding" in answer.headers["Vary"]
     if accepted in ("gzip", "deflate, gzip;q=0.5"):
         assert answer.headers["Content-Encoding"] == "gzip"
     if "Content-Encoding" in answer.headers:
+        assert "Accept-Encoding" in answer.headers["Vary"]
         assert int(answer.headers["Content-Length"]) < len(plain.content)
     assert answer.json() == plain.json()
     assert len(plain.json()["devices"]) == 12

@@ -97,7 +97,7 @@ async def test_two_databases_are_deployed_at_once(own: OwnCluster) -> None:
     async with own.session("postgres") as watch, own.session("postgres") as third, asyncio.TaskGroup() as tasks:
         await third.execute("begin")
         await third.execute("create role pm_owner")
-        deployments = [tasks.create_task(sqitch(own, database, "deploy", "--verify")) for database in databases]
+        deployments = [tasks.create_task(sqitch(own, database, "deploy", "--to", "schemas")) for database in databases]
 
         async def both_wait() -> bool:
             query = "select count(distinct datname) from pg_stat_activity where $1 = any(pg_blocking_pids(pid))"

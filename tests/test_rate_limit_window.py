@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.waiting import transaction
+from tests.waiting import api_session, transaction, until_blocked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -88,6 +89,23 @@ async def test_who_waits_as_long_as_told_is_admitted(module_database: Database, 
             at += row["retry_after"]
             assert (await window.admit(at))["admitted"] == 1
     assert refusals > 5
+
+
+@pytest.mark.parametrize(("ends", "left"), [("commit", 4), ("rollback", 5)])
+async def test_admissions_at_the_same_moment_share_one_window(module_database: Database, ends: str, left: int) -> None:
+    """The very first of a key makes the window, and the others wait to see what becomes of it."""
+    key = await module_database.create_key(rate_limit=5)
+    admit = "select admitted from api.admit(sha256(convert_to($1, 'UTF8')))"
+    async with AsyncExitStack() as stack:
+        watch = await stack.enter_async_context(module_database.cluster.session(module_database.name))
+        first, *others = [await stack.enter_async_context(api_session(module_database)) for _ in range(21)]
+        await first.execute("begin")
+        assert await first.fetchval(admit, key) == 1
+        async with asyncio.TaskGroup() as crowd:
+            runs = [crowd.create_task(session.fetchval(admit, key)) for session in others]
+            await until_blocked(watch, first, len(others))
+            await first.execute(ends)
+    assert sum(run.result() for run in runs) == left
 
 
 async def test_after_reset_the_whole_limit_is_there(module_database: Database) -> None:

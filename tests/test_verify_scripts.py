@@ -20,15 +20,13 @@ if TYPE_CHECKING:
 
 KINDS = ("deploy", "revert", "verify")
 NEEDS = dict(re.findall(r"^(\w+)(?: \[(.*?)\])? \d{4}-", (ROOT / "sqitch.plan").read_text(), re.MULTILINE))
-UPLOAD = "api.upload_location(jsonb, jsonb)"
-NEW_KEY = "admin.create_api_key(text, boolean, integer, timestamptz)"
 
 # One damage each, and the change whose script must tell.
 DAMAGES = [
     ("revoke create on database {database} from pm_owner", "roles"),
     ("grant usage on schema core to pm_api", "schemas"),
     ("alter schema jobs owner to postgres", "schemas"),
-    ("alter function core.trim_blanks(text) stable", "clock_and_text"),
+    ("alter function core.trim_blanks stable", "clock_and_text"),
     ("alter domain core.latitude drop constraint {rule}", "domains"),
     ("alter domain core.speed owner to postgres", "domains"),
     ("delete from core.settings", "settings"),
@@ -50,19 +48,19 @@ DAMAGES = [
     ("grant select on core.devices_with_last_location to pm_api", "devices_with_last_location"),
     ("drop index core.group_member_counts_group_id", "group_member_counts"),
     ("revoke select on core.group_member_counts from pm_monitor", "group_member_counts"),
-    ("alter function core.lock_name(text, text) immutable", "locks"),
-    ("grant execute on function core.audit(text, text, text, jsonb, jsonb) to public", "audit"),
-    ("drop function core.require_valid(jsonb)", "validation"),
-    ("alter function core.require_place(text) security definer", "group_limit"),
-    ("alter function api.admit(bytea, text, integer) reset search_path", "api_admit"),
-    ("alter function api.admit(bytea, text, integer) set search_path = core", "api_admit"),
-    ("revoke execute on function api.register_device(jsonb) from pm_api", "api_register_device"),
-    (f"alter function {UPLOAD} security invoker", "api_upload_location"),
-    (f"alter function {UPLOAD} owner to postgres", "api_upload_location"),
-    (f"grant execute on function {NEW_KEY} to pm_api", "admin_api_keys"),
-    ("drop function admin.help()", "admin_help"),
-    ("grant execute on procedure jobs.cleanup_locations() to pm_api", "jobs_cleanup_locations"),
-    ("drop procedure jobs.ensure_partitions()", "jobs_ensure_partitions"),
+    ("alter function core.lock_name immutable", "locks"),
+    ("grant execute on function core.audit to public", "audit"),
+    ("drop function core.require_valid", "validation"),
+    ("alter function core.require_place security definer", "group_limit"),
+    ("alter function api.admit reset search_path", "api_admit"),
+    ("alter function api.admit set search_path = core", "api_admit"),
+    ("revoke execute on function api.register_device from pm_api", "api_register_device"),
+    ("alter function api.upload_location security invoker", "api_upload_location"),
+    ("alter function api.upload_location owner to postgres", "api_upload_location"),
+    ("grant execute on function admin.create_api_key to pm_api", "admin_api_keys"),
+    ("drop function admin.help", "admin_help"),
+    ("grant execute on procedure jobs.cleanup_locations to pm_api", "jobs_cleanup_locations"),
+    ("drop procedure jobs.ensure_partitions", "jobs_ensure_partitions"),
 ]
 RULE = "select conname from pg_constraint where contypid = 'core.latitude'::regtype"
 GRANT = 'grant create, temporary on database "{}" to pm_owner'  # cloning leaves out the rights on the database itself
@@ -121,17 +119,13 @@ async def test_a_verify_script_tells_a_damage(whole: Database, statement: str, c
 
 async def test_sqitch_verify_names_all_damaged_changes(database: Database) -> None:
     await database.execute(GRANT.format(database.name))
-    outcome = await sqitch(database.cluster, database.name, "verify")
-    assert list(RESULT.findall(outcome.succeeded())) == [(change, "ok") for change in NEEDS]
-
     damages = {change: statement for statement, change in DAMAGES}
     for statement in damages.values():
         await database.execute(await filled_in(statement, database))
     outcome = await sqitch(database.cluster, database.name, "verify")
     assert outcome.code != 0
-    assert [change for change, result in RESULT.findall(outcome.output) if result != "ok"] == [
-        change for change in NEEDS if change in damages
-    ]
+    results = {change: "not ok" if change in damages else "ok" for change in NEEDS}
+    assert dict(RESULT.findall(outcome.output)) == results
 
 
 @pytest_asyncio.fixture

@@ -6,7 +6,7 @@ begin;
 -- search_path changes what it means; pm_api alone may call it.
 select f.signature, 1 / count(p.oid)
 from (values
-    ('api.admit(bytea, text, integer)', 'v', true, 'pm_api')
+    ('api.admit(bytea, text, integer, integer, bigint)', 'v', true, 'pm_api')
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p
     on p.oid = to_regprocedure(f.signature)

@@ -4,9 +4,11 @@ begin;
 \ir fixtures.psql
 select plan(26);
 
-select pg_temp.function_is('api.admit(bytea, text, integer)',
-    'p_key_hash bytea, p_class text DEFAULT ''default''::text, p_requests integer DEFAULT 1, OUT api_key_id bigint, OUT admitted integer, '
-    'OUT rate_limit integer, OUT remaining integer, OUT reset_after integer, OUT retry_after integer',
+select pg_temp.function_is('api.admit(bytea, text, integer, integer, bigint)',
+    'p_key_hash bytea, p_class text DEFAULT ''default''::text, p_requests integer DEFAULT 1, p_unused integer DEFAULT 0, '
+    'p_unused_slot bigint DEFAULT 0, OUT api_key_id bigint, OUT admitted integer, '
+    'OUT rate_limit integer, OUT remaining integer, OUT reset_after integer, OUT retry_after integer, '
+    'OUT slot bigint, OUT slot_left double precision',
     'record', 'volatile definer', 'pm_api');
 
 set local timezone = 'UTC';
@@ -16,7 +18,9 @@ update core.api_keys set is_active = false where id = 3;
 update core.api_keys set expires_at = '2031-06-30 12:00:30+00' where id = 4;
 create function pg_temp.admit(p_key integer, p_class text default 'default', p_requests integer default 1) returns text
 language sql
-return (select a::text from api.admit(pg_temp.key_hash(p_key), p_class, p_requests) a);
+return (
+    select row(a.api_key_id, a.admitted, a.rate_limit, a.remaining, a.reset_after, a.retry_after)::text
+    from api.admit(pg_temp.key_hash(p_key), p_class, p_requests) a);
 
 -- Keys.
 

@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(35);
+select plan(42);
 
 select pg_temp.api_key(1) \g /dev/null
 update core.settings set rate_limit_per_minute = 3, privacy_rate_limit_per_hour = 3;
@@ -120,6 +120,26 @@ select pg_temp.at('12:00:00', 3) \g /dev/null
 select is(pg_temp.at('12:00:30', 3, 'privacy'), '3/0/3630/', 'three');
 select is(pg_temp.at('13:00:59', 1, 'privacy'), '0/0/1/1', 'an hour later: refused');
 select is(pg_temp.at('13:01:00', 1, 'privacy'), '1/2/3660/', 'when the minute has left: admitted');
+
+-- Admissions ahead of the requests: those that were not used are taken back, from the slot that they were counted in.
+
+select pg_temp.start_anew() \g /dev/null
+select is(pg_temp.at('12:00:00.25', 3), '3/0/61/', 'three ahead');
+select is(
+    (select row(a.slot, a.slot_left)::text from api.admit(pg_temp.key_hash(1)) a), '(1940587200,0.75)',
+    'a refusal tells the slot and how long it lasts, too');
+select is(
+    (select row(a.admitted, a.remaining, a.retry_after)::text from api.admit(pg_temp.key_hash(1), 'default', 1, 2, 1940587200) a),
+    '(1,1,)', 'two came back, one went on');
+select is((select total || ' ' || slots[1940587200 % 61 + 1] from core.rate_limits), '2 2', 'two are counted');
+set local pm.test_now = '2031-06-30 12:01:01+00';
+select is(
+    (select row(a.admitted, a.remaining)::text from api.admit(pg_temp.key_hash(1), 'default', 1, 2, 1940587200) a),
+    '(1,2)', 'what left the window cannot come back');
+select is(
+    (select row(a.admitted, a.remaining)::text from api.admit(pg_temp.key_hash(1), 'default', 1, 50, 1940587261) a),
+    '(1,2)', 'nor more than was counted');
+select is((select total from core.rate_limits), 1, 'one is counted');
 
 select * from finish();
 rollback;

@@ -4,7 +4,8 @@ begin;
 \ir fixtures.psql
 select plan(29);
 
-select pg_temp.function_is('core.location_errors(jsonb, text)', 'p_points jsonb, p_prefix text', 'jsonb', 'volatile', null);
+select pg_temp.function_is('core.location_errors(jsonb, text, timestamptz)',
+    'p_points jsonb, p_prefix text, p_now timestamp with time zone DEFAULT core.now()', 'jsonb', 'volatile', null);
 
 set local pm.test_now = '2031-06-30 12:00:00+00';
 

@@ -24,6 +24,7 @@ begin
                     and p.ms between trunc(extract(epoch from v_now) * 1000) - s.location_retention_days * 86400000::numeric
                         and trunc(extract(epoch from v_now) * 1000) + s.max_clock_skew_seconds * 1000::numeric
                     and num_nulls(p.latitude, p.longitude, p.accuracy) = 0
+                    and coalesce(p.bearing <= 360, true)  -- before a float4 rounds it to 360
                     and coalesce(p.battery_level % 1 = 0, true)
                     and coalesce(jsonb_typeof(p.provider) = 'string' and char_length(p.provider #>> '{}') <= 50, true)
                     and coalesce(jsonb_typeof(p.network_type) = 'string' and char_length(p.network_type #>> '{}') <= 50, true),
