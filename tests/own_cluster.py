@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -92,14 +92,15 @@ class OwnCluster(Cluster):
 
         The postmaster goes first, or it would see its children die and start new ones.
         """
-        first = self.postmaster()
-        for pid in (first, *self.pids(), *self.pids()):
+        self.kill_process(self.postmaster())
+        for pid in self.pids():
             self.kill_process(pid)
 
     def kill_process(self, pid: int) -> None:
         """Kills one of its processes."""
         if self.owns(pid):
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     @property
     def _data(self) -> Path:

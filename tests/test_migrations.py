@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
 from typing import TYPE_CHECKING
 
 import pytest_asyncio
@@ -20,7 +21,9 @@ WITH_CRON = "phone_manager"
 INSTALL = ("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", "sql/install.sql")
 WARNING = "WARNING:  pg_cron is not installed in this database: nothing runs the jobs."
 HINT = "HINT:  Install it and run deploy/job_schedule.sql with psql, or have another scheduler call"
-STOPPED_CLOCK = {"PGOPTIONS": "-c pm.test_now=2030-06-15T12:00:00Z"}  # two deployments make the same partitions
+# Two deployments with one clock make the same partitions.
+STOPPED_CLOCK = {"PGOPTIONS": f"-c pm.test_now={datetime.datetime.now(datetime.UTC).isoformat()}"}
+OTHER_CLOCK = {"PGOPTIONS": "-c pm.test_now=2030-06-15T12:00:00Z"}
 
 # What a dump does not show, and what belongs to the whole cluster.
 SURROUNDINGS = {
@@ -78,8 +81,8 @@ async def drop(cluster: OwnCluster, *databases: str) -> None:
 async def test_the_declared_state_and_the_migrations_give_the_same(own: OwnCluster) -> None:
     for database in ("declared", "migrated"):
         await own.create(database, "template0")
-    (await operate(own, "declared", *INSTALL, **STOPPED_CLOCK)).succeeded()
-    (await sqitch(own, "migrated", "deploy", "--no-verify", **STOPPED_CLOCK)).succeeded()
+    (await operate(own, "declared", *INSTALL, **OTHER_CLOCK)).succeeded()
+    (await sqitch(own, "migrated", "deploy", "--no-verify", **OTHER_CLOCK)).succeeded()
     declared = await dump(own, "declared")
     assert declared == await dump(own, "migrated")
     assert sum("PARTITION OF" in line or "ATTACH PARTITION" in line for line in declared) >= 39
@@ -167,7 +170,7 @@ async def test_another_encoding_is_refused_with_a_hint(own: OwnCluster) -> None:
 async def test_to_an_empty_database_and_back_to_nothing(own: OwnCluster) -> None:
     empty, around = await dump(own, WITH_CRON), await surroundings(own, WITH_CRON)
 
-    assert WARNING not in (await sqitch(own, WITH_CRON, "deploy", "--verify")).succeeded()
+    assert WARNING not in (await sqitch(own, WITH_CRON, "deploy", "--verify", **STOPPED_CLOCK)).succeeded()
     assert "Verify successful" in (await sqitch(own, WITH_CRON, "verify")).succeeded()
     assert "Check successful" in (await sqitch(own, WITH_CRON, "check")).succeeded()
     assert "Nothing to deploy (up-to-date)" in (await sqitch(own, WITH_CRON, "status")).succeeded()
@@ -187,5 +190,5 @@ async def test_to_an_empty_database_and_back_to_nothing(own: OwnCluster) -> None
     async with own.session(WITH_CRON) as session:
         assert await session.fetchval("select count(*) from cron.job") == 0
 
-    (await sqitch(own, WITH_CRON, "deploy", "--verify")).succeeded()
+    (await sqitch(own, WITH_CRON, "deploy", "--verify", **STOPPED_CLOCK)).succeeded()
     assert await dump(own, WITH_CRON) == deployed

@@ -12,6 +12,7 @@ declare
     v_now    timestamptz := core.now();
     v_points integer := cardinality(p_points.captured_at);
     v_newest integer := 1;
+    v_there  timestamptz[];
     v_stored integer;
 begin
     for i in 2 .. v_points loop
@@ -47,16 +48,35 @@ begin
         end if;
     end if;
 
-    insert into core.locations
-        (device_id, captured_at, created_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
-    select
-        p_device_id, p.captured_at, v_now, p.latitude, p.longitude, p.altitude, p.accuracy, p.bearing, p.speed, p.battery_level,
-        p.provider, p.network_type
-    from unnest(
-        p_points.captured_at, p_points.latitude, p_points.longitude, p_points.altitude, p_points.accuracy, p_points.bearing,
-        p_points.speed, p_points.battery_level, p_points.provider, p_points.network_type
-    ) p(captured_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
-    on conflict (device_id, captured_at) do nothing;
+    if v_points = 1 then
+        insert into core.locations
+            (device_id, captured_at, created_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
+        values (
+            p_device_id, p_points.captured_at[1], v_now, p_points.latitude[1], p_points.longitude[1], p_points.altitude[1],
+            p_points.accuracy[1], p_points.bearing[1], p_points.speed[1], p_points.battery_level[1], p_points.provider[1],
+            p_points.network_type[1])
+        on conflict (device_id, captured_at) do nothing;
+    else
+        -- Nobody else adds points of this device while its row is locked, so it is safe to look first which are there, and
+        -- for many points cheaper than ON CONFLICT, which inserts each speculatively.
+        v_there := array(
+            select l.captured_at
+            from core.locations l
+            where l.device_id = p_device_id and l.captured_at = any (p_points.captured_at));
+
+        insert into core.locations
+            (device_id, captured_at, created_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
+        select distinct on (p.captured_at)
+            p_device_id, p.captured_at, v_now, p.latitude, p.longitude, p.altitude, p.accuracy, p.bearing, p.speed, p.battery_level,
+            p.provider, p.network_type
+        from unnest(
+            p_points.captured_at, p_points.latitude, p_points.longitude, p_points.altitude, p_points.accuracy, p_points.bearing,
+            p_points.speed, p_points.battery_level, p_points.provider, p_points.network_type
+        ) with ordinality p(
+            captured_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type, position)
+        where p.captured_at <> all (v_there)
+        order by p.captured_at, p.position;
+    end if;
 
     get diagnostics v_stored = row_count;
 
