@@ -7,6 +7,7 @@
 begin;
 set local role pm_owner;
 
+\ir ../sql/functions/core/fingerprint.sql
 \ir ../sql/functions/core/find_replay.sql
 \ir ../sql/functions/core/store_answer.sql
 

@@ -45,6 +45,7 @@ set local role pm_owner;
 \ir schema/point_columns.sql
 \ir functions/core/parse_points.sql
 \ir functions/core/store_locations.sql
+\ir functions/core/fingerprint.sql
 \ir functions/core/find_replay.sql
 \ir functions/core/store_answer.sql
 \ir functions/core/partition_name.sql

@@ -6,6 +6,7 @@ begin;
 -- search_path changes what it means; nobody but the owner may call it.
 select f.signature, 1 / count(p.oid)
 from (values
+    ('core.fingerprint(jsonb)', 'i', false, null),
     ('core.find_replay(jsonb, text, jsonb)', 'v', false, null),
     ('core.store_answer(jsonb, text, jsonb, uuid, json)', 'v', false, null)
 ) f(signature, volatility, definer, caller)

@@ -2,8 +2,11 @@
 
 begin;
 \ir fixtures.psql
-select plan(24);
+select plan(27);
 
+select pg_temp.function_is('core.fingerprint(jsonb)', 'p_request jsonb', 'bytea', 'immutable', null);
+select is(core.fingerprint('{"b": 1e131000, "a": 2}'), core.fingerprint(' { "a" :2.0,"b":1e131000} '), 'one fingerprint for what is equal');
+select isnt(core.fingerprint('{"a": 2}'), core.fingerprint('{"a": 3}'), 'another for what is not');
 select pg_temp.function_is(
     'core.find_replay(jsonb, text, jsonb)', 'p_context jsonb, p_endpoint text, p_request jsonb', 'json', 'volatile', null);
 select pg_temp.function_is('core.store_answer(jsonb, text, jsonb, uuid, json)',
@@ -60,7 +63,7 @@ select is(
 
 select results_eq(
     $$ select key_hash, request_hash, device_id, created_at from core.idempotency_keys where api_key_id = 2 $$,
-    $$ values (sha256('k'), sha256('{"x": 2}'), pg_temp.id(1), timestamptz '2031-06-30 12:00:00+00') $$,
+    $$ values (sha256('k'), core.fingerprint('{ "x": 2.0 }'), pg_temp.id(1), timestamptz '2031-06-30 12:00:00+00') $$,
     'hashes are stored, neither the key nor the request');
 
 -- Expiry.

@@ -30,7 +30,7 @@ begin
         and i.key_hash = v_key_hash
         and i.created_at > core.now() - make_interval(hours => s.idempotency_ttl_hours);
 
-    if v_stored.request_hash <> sha256(convert_to(p_request::text, 'UTF8')) then
+    if v_stored.request_hash <> core.fingerprint(p_request) then
         raise exception using
             errcode = 'PT422',
             message = 'This Idempotency-Key was used for another request.',

@@ -14,7 +14,7 @@ begin
     insert into core.idempotency_keys (api_key_id, endpoint, key_hash, request_hash, device_id, answer, created_at)
     values (
         (p_context ->> 'api_key_id')::bigint, p_endpoint, decode(p_context ->> 'idempotency_key', 'hex'),
-        sha256(convert_to(p_request::text, 'UTF8')), p_device_id, p_answer, core.now())
+        core.fingerprint(p_request), p_device_id, p_answer, core.now())
     on conflict (api_key_id, endpoint, key_hash) do update
     set request_hash = excluded.request_hash,
         device_id = excluded.device_id,
