@@ -7,8 +7,6 @@ MAKEFLAGS += --no-print-directory
 ARGS ?=
 export NAME ?=
 
-PYTHON_FILES := app tests bench scripts
-
 .PHONY: help
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -60,8 +60,9 @@ async def check_limits(settings: config.Config) -> None:
         except asyncpg.PostgresError:
             return
         try:
-            await database.pass_json_through(connection)
-            await database.prepare(connection, settings)
+            async with asyncio.timeout(settings.database.connect_timeout_seconds):
+                await database.pass_json_through(connection)
+                await database.prepare(connection, settings)
         except asyncpg.PostgresError as error:
             if error.sqlstate == "PT400":
                 name = error.message.split()[0]

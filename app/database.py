@@ -113,11 +113,12 @@ class Database:
         try:
             await pool
             async with pool.acquire() as connection:
-                await prepare(connection, self._config)
+                async with asyncio.timeout(database.connect_timeout_seconds):
+                    await prepare(connection, self._config)
         except (asyncpg.PostgresError, *BROKEN, TimeoutError) as error:
             if _reason(error) != self._why_closed:
                 self._why_closed = _reason(error)
-                logger.warning("The database cannot be used: %s", self._why_closed)
+                logger.error("The database cannot be used: %s", self._why_closed)
             pool.terminate()
             return False
         self._pool = pool

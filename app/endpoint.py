@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import orjson
 from starlette.responses import Response
 
-from app.errors import Problem
+from app.errors import Problem, field_problem
 from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
 
 if TYPE_CHECKING:
@@ -78,4 +78,7 @@ class EndpointApp:
         if self._endpoint.query:
             given = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
             request.update((name, given[name][-1]) for name in self._endpoint.query if name in given)
+        for name, value in request.items():
+            if "\0" in value:
+                raise field_problem(name, "must not hold a NUL character")
         return orjson.dumps(request)

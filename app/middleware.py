@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 import time
@@ -68,6 +69,11 @@ class RequestContext:
 
         try:
             await self._app(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            if status:
+                raise
+            # uvicorn gives up waiting for this request: its time to shut down is over.
+            await Problem(503, "The server is shutting down.").response()(scope, receive, send_with_headers)
         except Exception:
             logger.exception("Unexpected error")
             if status:

@@ -105,7 +105,7 @@ async def test_a_database_without_the_schema(cluster: Cluster, tmp_path: Path) -
 async def test_the_version_of_the_schema(database: Database, tmp_path: Path, version: int, status: int) -> None:
     await database.execute(
         f"""create or replace function api.health() returns json
-            language sql stable security definer set search_path = ''
+            language sql stable security definer set search_path = pg_catalog, pg_temp
             as $$ select json_build_object('schema_version', {version}) $$"""
     )
     async with serve(database.api_url, tmp_path, ready=False) as server, server.client() as client:

@@ -13,7 +13,7 @@ left join pg_catalog.pg_proc p
     and p.prokind = 'f'
     and p.provolatile = f.volatility
     and p.prosecdef = f.definer
-    and (p.proconfig @> array['search_path=""'] or p.prosqlbody is not null)
+    and (p.proconfig @> array['search_path=pg_catalog, pg_temp'] or p.prosqlbody is not null)
     and p.proowner = 'pm_owner'::regrole
     and not exists (
         select from unnest(array['public', 'pm_api', 'pm_admin', 'pm_monitor']) r(role)

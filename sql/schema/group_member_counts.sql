@@ -1,4 +1,4 @@
--- Numbers for dashboards, refreshed each hour; the group limit never reads them.
+-- Numbers for dashboards, as of the last refresh; the group limit never reads them.
 
 create materialized view core.group_member_counts as
 select
@@ -12,6 +12,6 @@ group by d.group_id;
 -- refresh … concurrently needs it.
 create unique index group_member_counts_group_id on core.group_member_counts (group_id);
 
-comment on materialized view core.group_member_counts is 'Devices per group, for dashboards; up to an hour old, decides nothing';
+comment on materialized view core.group_member_counts is 'Devices per group, for dashboards, as of the last refresh; decides nothing';
 
 grant select on core.group_member_counts to pm_monitor;

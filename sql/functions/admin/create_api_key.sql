@@ -19,7 +19,7 @@ create function admin.create_api_key(
     out rate_limit_per_minute integer,
     out expires_at timestamptz
 )
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if coalesce(char_length(core.trim_blanks(p_name)), 0) not between 1 and 100 then

@@ -7,7 +7,7 @@
 -- Returns what was done. Errors: PT404. Audited.
 
 create function admin.expire_api_key(p_id bigint, p_expires_at timestamptz default now()) returns text
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key core.api_keys := core.require_api_key(p_id);

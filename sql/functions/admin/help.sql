@@ -4,7 +4,7 @@
 --   select * from admin.help();
 
 create function admin.help() returns table (call text, description text)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

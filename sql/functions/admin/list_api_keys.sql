@@ -9,7 +9,7 @@ returns table (
     id bigint, key_prefix text, name text, status text, is_admin boolean, rate_limit_per_minute integer,
     last_used_at timestamptz, created_at timestamptz, expires_at timestamptz
 )
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := core.now();

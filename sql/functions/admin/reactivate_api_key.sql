@@ -6,7 +6,7 @@
 -- Returns what was done. Errors: PT404; PT409 where it is active already, or has expired. Audited.
 
 create function admin.reactivate_api_key(p_id bigint) returns text
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key core.api_keys := core.require_api_key(p_id);

@@ -15,7 +15,7 @@ create function admin.rotate_api_key(
     out name text,
     out old_key_valid_until timestamptz
 )
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now timestamptz := core.now();

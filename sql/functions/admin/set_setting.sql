@@ -8,7 +8,7 @@
 -- Returns what was done. Errors: PT400 for an unknown name or a value out of its range. Audited.
 
 create function admin.set_setting(p_name text, p_value integer) returns text
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     if core.change_setting(p_name, p_value::text) then

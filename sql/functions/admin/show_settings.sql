@@ -5,7 +5,7 @@
 
 create function admin.show_settings()
 returns table (name text, value integer, default_value integer, allowed text, description text)
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     return query

@@ -31,7 +31,7 @@ create function api.admit(
     out slot bigint,
     out slot_left float8
 )
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key          core.api_keys;
@@ -90,13 +90,17 @@ begin
         select w.* into v_window from core.rate_limits w where w.api_key_id = v_key.id and w.class = p_class for update;
     end if;
 
-    -- The clock is read again under the lock: slots never run backwards.
+    -- The clock is read again under the lock: slots never run backwards, unless the clock was set
+    -- back for good.
     v_now := core.now();
-    slot := greatest(floor(extract(epoch from v_now) / v_slot_seconds)::bigint, v_window.last_slot);
+    slot := floor(extract(epoch from v_now) / v_slot_seconds);
+    if v_window.last_slot between slot and slot + 60 then
+        slot := v_window.last_slot;
+    end if;
 
     slot_left := (slot + 1) * v_slot_seconds - extract(epoch from v_now);
 
-    if slot > v_window.last_slot + 60 then
+    if slot not between v_window.last_slot and v_window.last_slot + 60 then
         v_window.slots := array_fill(0, array[61]);
         v_window.total := 0;
     else

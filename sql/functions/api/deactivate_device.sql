@@ -4,7 +4,7 @@
 -- Locks: the device's row. Errors: PT400; PT404 where it is unknown or already inactive.
 
 create function api.deactivate_device(p_request jsonb) returns json
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform core.require_valid(core.device_id_errors(p_request));

@@ -4,7 +4,7 @@
 -- its own version and every later one.
 
 create function api.health() returns json
-language sql stable security definer set search_path = ''
+language sql stable security definer set search_path = pg_catalog, pg_temp
 as $$
     select json_build_object('schema_version', 1);
 $$;

@@ -7,7 +7,7 @@
 -- Reads the group's devices through one index, and nothing else. Errors: PT400.
 
 create function api.list_devices(p_request jsonb) returns json
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform core.require_valid(core.group_id_errors(p_request));

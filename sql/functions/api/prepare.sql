@@ -6,7 +6,7 @@
 -- Errors: PT400 for an unknown setting or a value out of its range.
 
 create function api.prepare(p_settings jsonb default '{}') returns void
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform core.change_setting(s.key, s.value) from jsonb_each_text(p_settings) s order by s.key;

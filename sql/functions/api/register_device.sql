@@ -9,7 +9,7 @@
 -- Errors: PT400; PT409 where the device would join a full group.
 
 create function api.register_device(p_request jsonb) returns json
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now     timestamptz := core.now();

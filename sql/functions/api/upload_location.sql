@@ -7,7 +7,7 @@
 -- Errors: PT400, PT404, PT422.
 
 create function api.upload_location(p_request jsonb, p_context jsonb default '{}', out answer json, out replayed boolean)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_device_id uuid;

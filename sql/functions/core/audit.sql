@@ -4,7 +4,7 @@
 
 create function core.audit(p_action text, p_resource_type text, p_resource_id text, p_metadata jsonb default '{}', p_context jsonb default '{}')
 returns void
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     insert into core.audit_log (created_at, api_key_id, action, resource_type, resource_id, metadata, ip_address, request_id)

@@ -4,7 +4,7 @@
 -- Errors: PT400 for an unknown name or a value out of its range.
 
 create function core.change_setting(p_name text, p_value text) returns boolean
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_old        text;
@@ -19,7 +19,7 @@ begin
             hint = 'Settings: ' || (
                 select string_agg(n.name, ', ' order by n.name)
                 from core.settings s, jsonb_object_keys(to_jsonb(s) - 'only_row') n(name));
-    elsif p_value !~ '^\s*\d{1,9}\s*$' or p_value is null then
+    elsif p_value !~ '^\s*-?\d{1,9}\s*$' or p_value is null then
         raise exception using
             errcode = 'PT400',
             message = format('%s must be a whole number, not %L.', p_name, p_value);
@@ -37,7 +37,7 @@ begin
                 message = format('%s cannot be %s.', p_name, p_value::integer),
                 hint = (
                     select pg_get_constraintdef(c.oid)
-                    from pg_constraint c
+                    from pg_catalog.pg_constraint c
                     where c.conrelid = 'core.settings'::regclass and c.conname = v_constraint);
     end;
 

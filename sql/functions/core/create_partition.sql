@@ -11,7 +11,7 @@
 -- Errors: 55P03 (lock_not_available).
 
 create function core.create_partition(p_day date) returns bigint
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_name  text := core.partition_name(p_day);

@@ -1,7 +1,7 @@
 -- core.device_id_errors(request): what is wrong with the field device_id.
 
 create function core.device_id_errors(p_request jsonb) returns jsonb
-language plpgsql immutable set search_path = ''
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if coalesce(p_request -> 'device_id', 'null') = 'null' then

@@ -4,7 +4,7 @@
 -- busy to the job: a point without a partition is safe in the default one. Returns the number of partitions made.
 
 create function core.ensure_partitions() returns integer
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_day  date;

@@ -1,7 +1,7 @@
 -- core.field_error(field, message): one entry of an error's details as an array, empty where the message is null.
 
 create function core.field_error(p_field text, p_message text) returns jsonb
-language plpgsql immutable set search_path = ''
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_message is null then

@@ -8,7 +8,7 @@
 -- Errors: PT422 where the key came with another request.
 
 create function core.find_replay(p_context jsonb, p_endpoint text, p_request jsonb) returns json
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_api_key_id bigint := (p_context ->> 'api_key_id')::bigint;

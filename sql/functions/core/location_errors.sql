@@ -7,7 +7,7 @@
 -- first, with a lateral VALUES, takes three times as long for a good batch (bench/compare point_errors).
 
 create function core.location_errors(p_points jsonb, p_prefix text, p_now timestamptz default core.now()) returns jsonb
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_fields   constant text[] := array[

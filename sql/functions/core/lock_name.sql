@@ -9,7 +9,7 @@
 -- Errors: 25001 (active_sql_transaction) at another isolation level.
 
 create function core.lock_name(p_kind text, p_name text) returns void
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     if current_setting('transaction_isolation') <> 'read committed' then

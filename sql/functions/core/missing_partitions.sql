@@ -4,7 +4,7 @@
 -- of that name that somebody detached is not missing: its day's points go to the default partition.
 
 create function core.missing_partitions() returns setof date
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_today     date := (core.now() at time zone 'UTC')::date;

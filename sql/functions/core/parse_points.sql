@@ -8,7 +8,7 @@
 -- Errors: PT400.
 
 create function core.parse_points(p_points jsonb, p_prefix text, p_errors jsonb) returns core.point_columns
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now    timestamptz := core.now();

@@ -1,7 +1,7 @@
 -- core.registration_errors(request): all that is wrong with a registration.
 
 create function core.registration_errors(p_request jsonb) returns jsonb
-language plpgsql immutable set search_path = ''
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_display_name text := p_request ->> 'display_name';

@@ -3,7 +3,7 @@
 -- Errors: PT404.
 
 create function core.require_api_key(p_id bigint) returns core.api_keys
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_key core.api_keys;

@@ -3,7 +3,7 @@
 -- Errors: PT400.
 
 create function core.require_object(p_request jsonb) returns void
-language plpgsql immutable set search_path = ''
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if coalesce(jsonb_typeof(p_request), '') <> 'object' then

@@ -5,7 +5,7 @@
 -- Errors: PT409.
 
 create function core.require_place(p_group_id text) returns void
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_limit  integer := (select s.max_devices_per_group from core.settings s);

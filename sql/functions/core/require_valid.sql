@@ -4,7 +4,7 @@
 -- Errors: PT400.
 
 create function core.require_valid(p_errors jsonb) returns void
-language plpgsql immutable set search_path = ''
+language plpgsql immutable set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_errors <> '[]' then

@@ -4,7 +4,7 @@
 -- there has expired and is overwritten.
 
 create function core.store_answer(p_context jsonb, p_endpoint text, p_request jsonb, p_device_id uuid, p_answer json) returns void
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 begin
     if p_context ->> 'idempotency_key' is null then

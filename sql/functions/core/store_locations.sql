@@ -6,7 +6,7 @@
 -- Locks: the device's row, then the points. Errors: PT404.
 
 create function core.store_locations(p_device_id uuid, p_points core.point_columns) returns json
-language plpgsql volatile set search_path = ''
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_now    timestamptz := core.now();

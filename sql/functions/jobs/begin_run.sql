@@ -4,7 +4,7 @@
 -- jobs.end_run or its own end, so a killed run frees it; what that run left open is closed here.
 
 create function jobs.begin_run(p_job_name text) returns bigint
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_run_id bigint;

@@ -9,7 +9,7 @@
 -- since uploads wait behind it. Errors: 55P03 (lock_not_available): call again with the same position.
 
 create function jobs.cleanup_locations_step(p_position jsonb, out next_position jsonb, out handled bigint)
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_pages    constant integer := 100;
@@ -37,8 +37,8 @@ begin
     if v_expired is not null then
         perform set_config('lock_timeout', '100ms', true);
         perform core.lock_name('partitions', 'core.locations');
-        execute format('select count(*) from %s', v_expired) into handled;
         lock table only core.locations in access exclusive mode;
+        execute format('select count(*) from %s', v_expired) into handled;
         execute format('drop table %s', v_expired);
         next_position := '{}';
         return;

@@ -4,7 +4,7 @@
 -- wait behind it. Errors: 55P03 (lock_not_available): call again.
 
 create function jobs.ensure_partitions_step() returns bigint
-language plpgsql volatile security definer set search_path = ''
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_day date := (select d from core.missing_partitions() d limit 1);

@@ -1,0 +1,59 @@
+-- What a role can make in its own temporary schema must not run with the rights of the functions it calls.
+
+begin;
+\ir fixtures.psql
+select plan(4);
+
+create role tap_intruder login in role pm_api, pm_admin;
+grant temporary on database :DBNAME to tap_intruder;
+select current_user as superuser \gset
+
+set session authorization tap_intruder;
+
+create temporary table seen (who text);
+create function pg_temp.spy() returns boolean language plpgsql as $$
+begin
+    insert into pg_temp.seen values (current_user);
+    return true;
+end
+$$;
+grant all on pg_temp.seen to public;
+grant execute on function pg_temp.spy() to public;
+
+-- Types and tables of the catalog, under their own names.
+create domain pg_temp.uuid as pg_catalog.uuid check (pg_temp.spy());
+create domain pg_temp.text as pg_catalog.text check (pg_temp.spy());
+create domain pg_temp.int4 as pg_catalog.int4 check (pg_temp.spy());
+create domain pg_temp.bool as pg_catalog.bool check (pg_temp.spy());
+create domain pg_temp.jsonb as pg_catalog.jsonb check (pg_temp.spy());
+create domain pg_temp.timestamptz as pg_catalog.timestamptz check (pg_temp.spy());
+create temporary view pg_constraint as select c.* from pg_catalog.pg_constraint c where pg_temp.spy();
+create temporary view pg_proc as select p.* from pg_catalog.pg_proc p where pg_temp.spy();
+create temporary view settings as select true as only_row where pg_temp.spy();
+
+select '1'::pg_temp.int4 \g /dev/null
+select count(*) as by_itself from pg_temp.seen \gset
+
+select api.register_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001", "display_name": "Phone", "group_id": "family"}') \g /dev/null
+select api.upload_location(jsonb_build_object(
+    'device_id', '5f9c9f0e-0000-4000-8000-000000000001', 'timestamp', trunc(extract(epoch from clock_timestamp()) * 1000),
+    'latitude', 1, 'longitude', 2, 'accuracy', 3)) \g /dev/null
+select api.list_devices('{"group_id": "family"}') \g /dev/null
+select api.prepare('{}') \g /dev/null
+select api.health() \g /dev/null
+select id as key_id, api_key from admin.create_api_key('spied upon') \gset
+select api.admit(sha256(convert_to(:'api_key', 'UTF8'))) \g /dev/null
+select admin.set_setting('max_batch_size', 49), admin.expire_api_key(:key_id, null) \g /dev/null
+select admin.show_settings() \g /dev/null
+select admin.help() \g /dev/null
+select api.deactivate_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001"}') \g /dev/null
+
+set session authorization :superuser;
+
+select cmp_ok(:by_itself::integer, '>', 0, 'the spy sees what its owner does');
+select is((select count(*) from pg_temp.seen where who = 'pm_owner'), 0::bigint, 'but nothing runs as pm_owner');
+select is((select count(*) from core.locations), 1::bigint, 'though the functions did their work');
+select is((select max_batch_size from core.settings), 49, 'those of operators, too');
+
+select * from finish();
+rollback;
