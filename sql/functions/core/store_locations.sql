@@ -9,76 +9,74 @@ create function core.store_locations(p_device_id uuid, p_points core.point_colum
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now    timestamptz := core.now();
-    v_points integer := cardinality(p_points.captured_at);
-    v_newest integer := 1;
-    v_there  timestamptz[];
-    v_stored integer;
+    v_now       timestamptz := core.now();
+    v_points    integer := cardinality(p_points.captured_at);
+    v_newest    integer := 1;
+    v_ascending boolean := true;
+    v_last      timestamptz;
+    v_stored    integer;
 begin
     for i in 2 .. v_points loop
+        v_ascending := v_ascending and p_points.captured_at[i] > p_points.captured_at[i - 1];
         if p_points.captured_at[i] > p_points.captured_at[v_newest] then
             v_newest := i;
         end if;
     end loop;
 
-    update core.devices d
-    set last_seen_at = v_now,
-        last_captured_at = p_points.captured_at[v_newest],
-        last_latitude = p_points.latitude[v_newest],
-        last_longitude = p_points.longitude[v_newest],
-        last_altitude = p_points.altitude[v_newest],
-        last_accuracy = p_points.accuracy[v_newest],
-        last_bearing = p_points.bearing[v_newest],
-        last_speed = p_points.speed[v_newest],
-        last_battery_level = p_points.battery_level[v_newest]
-    where d.device_id = p_device_id
-        and d.active
-        and (d.last_captured_at is null or d.last_captured_at < p_points.captured_at[v_newest]);
+    select d.last_captured_at
+    into v_last
+    from core.devices d
+    where d.device_id = p_device_id and d.active
+    for no key update;
 
     if not found then
-        -- The points came late, or the device is not there.
-        update core.devices d
-        set last_seen_at = v_now
-        where d.device_id = p_device_id and d.active;
-
-        if not found then
-            raise exception using
-                errcode = 'PT404',
-                message = 'Device not found. Please register first.';
-        end if;
+        raise exception using
+            errcode = 'PT404',
+            message = 'Device not found. Please register first.';
     end if;
 
-    if v_points = 1 then
-        insert into core.locations
-            (device_id, captured_at, created_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
-        values (
-            p_device_id, p_points.captured_at[1], v_now, p_points.latitude[1], p_points.longitude[1], p_points.altitude[1],
-            p_points.accuracy[1], p_points.bearing[1], p_points.speed[1], p_points.battery_level[1], p_points.provider[1],
-            p_points.network_type[1])
-        on conflict (device_id, captured_at) do nothing;
+    if p_points.captured_at[v_newest] > v_last or v_last is null then
+        update core.devices d
+        set last_seen_at = v_now,
+            last_captured_at = p_points.captured_at[v_newest],
+            last_latitude = p_points.latitude[v_newest],
+            last_longitude = p_points.longitude[v_newest],
+            last_altitude = p_points.altitude[v_newest],
+            last_accuracy = p_points.accuracy[v_newest],
+            last_bearing = p_points.bearing[v_newest],
+            last_speed = p_points.speed[v_newest],
+            last_battery_level = p_points.battery_level[v_newest]
+        where d.device_id = p_device_id;
     else
-        -- Nobody else adds points of this device while its row is locked, so it is safe to look first which are there, and
-        -- for many points cheaper than ON CONFLICT, which inserts each speculatively.
-        v_there := array(
-            select l.captured_at
-            from core.locations l
-            where l.device_id = p_device_id and l.captured_at = any (p_points.captured_at));
+        update core.devices d set last_seen_at = v_now where d.device_id = p_device_id;
+    end if;
 
+    if v_ascending and p_points.captured_at[1] > v_last then
+        -- All are newer than whatever this device has, and nobody else adds to it while its row is locked: there can be no
+        -- duplicate, and a plain INSERT costs half of one that must expect them.
         insert into core.locations
             (device_id, captured_at, created_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
-        select distinct on (p.captured_at)
+        select
             p_device_id, p.captured_at, v_now, p.latitude, p.longitude, p.altitude, p.accuracy, p.bearing, p.speed, p.battery_level,
             p.provider, p.network_type
         from unnest(
             p_points.captured_at, p_points.latitude, p_points.longitude, p_points.altitude, p_points.accuracy, p_points.bearing,
             p_points.speed, p_points.battery_level, p_points.provider, p_points.network_type
-        ) with ordinality p(
-            captured_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type, position)
-        where p.captured_at <> all (v_there)
-        order by p.captured_at, p.position;
+        ) p(captured_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type);
+        v_stored := v_points;
+    else
+        insert into core.locations
+            (device_id, captured_at, created_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
+        select
+            p_device_id, p.captured_at, v_now, p.latitude, p.longitude, p.altitude, p.accuracy, p.bearing, p.speed, p.battery_level,
+            p.provider, p.network_type
+        from unnest(
+            p_points.captured_at, p_points.latitude, p_points.longitude, p_points.altitude, p_points.accuracy, p_points.bearing,
+            p_points.speed, p_points.battery_level, p_points.provider, p_points.network_type
+        ) p(captured_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
+        on conflict (device_id, captured_at) do nothing;
+        get diagnostics v_stored = row_count;
     end if;
-
-    get diagnostics v_stored = row_count;
 
     if v_stored < v_points then
         return json_build_object('success', true, 'processed_count', v_points, 'duplicate_count', v_points - v_stored);
