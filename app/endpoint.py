@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from app.config import Server
     from app.database import Database
     from app.routes import Endpoint
-
-logger = logging.getLogger(__name__)
 
 
 class EndpointApp:

@@ -17,7 +17,6 @@ FIELDS = ("method", "path", "status", "duration_ms", "api_key_id", "sqlstate", "
 # The request that is being served: every line that it causes carries its id.
 request_id: ContextVar[str] = ContextVar("request_id")
 
-
 _access = logging.getLogger("app.access")
 
 
