@@ -44,6 +44,7 @@ set local role pm_owner;
 \ir functions/core/require_place.sql
 \ir schema/point_columns.sql
 \ir functions/core/parse_points.sql
+\ir functions/core/point_rows.sql
 \ir functions/core/store_locations.sql
 \ir functions/core/fingerprint.sql
 \ir functions/core/find_replay.sql

@@ -7,6 +7,7 @@ begin;
 select f.signature, 1 / count(p.oid)
 from (values
     ('core.parse_points(jsonb, text, jsonb)', 'v', false, null),
+    ('core.point_rows(uuid, core.point_columns, timestamptz)', 's', false, null),
     ('core.store_locations(uuid, core.point_columns)', 'v', false, null)
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p

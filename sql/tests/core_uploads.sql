@@ -1,11 +1,16 @@
--- core.parse_points, core.store_locations
+-- core.parse_points, core.point_rows, core.store_locations
 
 begin;
 \ir fixtures.psql
-select plan(35);
+select plan(36);
 
 select pg_temp.function_is('core.parse_points(jsonb, text, jsonb)', 'p_points jsonb, p_prefix text, p_errors jsonb',
     'core.point_columns', 'volatile', null);
+select pg_temp.function_is('core.point_rows(uuid, core.point_columns, timestamptz)',
+    'p_device_id uuid, p_points core.point_columns, p_now timestamp with time zone',
+    'TABLE(device_id uuid, captured_at timestamp with time zone, created_at timestamp with time zone, latitude core.latitude, '
+    'longitude core.longitude, altitude core.altitude, accuracy core.accuracy, bearing core.bearing, speed core.speed, '
+    'battery_level core.battery_level, provider text, network_type text)', 'stable', null);
 select pg_temp.function_is('core.store_locations(uuid, core.point_columns)', 'p_device_id uuid, p_points core.point_columns', 'json',
     'volatile', null);
 

@@ -54,26 +54,10 @@ begin
     if v_ascending and p_points.captured_at[1] > v_last then
         -- All are newer than whatever this device has, and nobody else adds to it while its row is locked: there can be no
         -- duplicate, and a plain INSERT is cheaper than one that expects them (bench/compare plain_insert).
-        insert into core.locations
-            (device_id, captured_at, created_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
-        select
-            p_device_id, p.captured_at, v_now, p.latitude, p.longitude, p.altitude, p.accuracy, p.bearing, p.speed, p.battery_level,
-            p.provider, p.network_type
-        from unnest(
-            p_points.captured_at, p_points.latitude, p_points.longitude, p_points.altitude, p_points.accuracy, p_points.bearing,
-            p_points.speed, p_points.battery_level, p_points.provider, p_points.network_type
-        ) p(captured_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type);
+        insert into core.locations select r.* from core.point_rows(p_device_id, p_points, v_now) r;
         v_stored := v_points;
     else
-        insert into core.locations
-            (device_id, captured_at, created_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
-        select
-            p_device_id, p.captured_at, v_now, p.latitude, p.longitude, p.altitude, p.accuracy, p.bearing, p.speed, p.battery_level,
-            p.provider, p.network_type
-        from unnest(
-            p_points.captured_at, p_points.latitude, p_points.longitude, p_points.altitude, p_points.accuracy, p_points.bearing,
-            p_points.speed, p_points.battery_level, p_points.provider, p_points.network_type
-        ) p(captured_at, latitude, longitude, altitude, accuracy, bearing, speed, battery_level, provider, network_type)
+        insert into core.locations select r.* from core.point_rows(p_device_id, p_points, v_now) r
         on conflict (device_id, captured_at) do nothing;
         get diagnostics v_stored = row_count;
     end if;
