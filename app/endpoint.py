@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.errors import Problem, field_problem
 from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
+from app.uploads import Uploads
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -32,6 +33,9 @@ class EndpointApp:
         self._database = database
         self._timeout = server.request_timeout_seconds
         self._max_body = server.max_body_bytes
+        self._uploads = (
+            Uploads(database, endpoint.function, endpoint.together, self._timeout) if endpoint.together else None
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request. Leaving the time limit cancels the statement in PostgreSQL, too."""
@@ -59,10 +63,12 @@ class EndpointApp:
         if not request:
             raise Problem(400, "The request needs a body.")
 
-        if not self._endpoint.idempotent:
+        key = idempotency_key(headers) if self._endpoint.idempotent else None
+        row = await self._uploads.store(request) if self._uploads is not None and key is None else None
+        if row is None and not self._endpoint.idempotent:
             row = await self._database.fetchrow(self._statement, request)
-        else:
-            context = {"api_key_id": admission.api_key_id, "idempotency_key": idempotency_key(headers)}
+        elif row is None:
+            context = {"api_key_id": admission.api_key_id, "idempotency_key": key}
             row = await self._database.fetchrow(self._statement, request, orjson.dumps(context))
             if row["replayed"]:
                 extra_headers["Idempotent-Replayed"] = "true"

@@ -19,6 +19,8 @@ class Endpoint:
     """Query parameters that become fields of the request, as those of the path do. A POST has its body instead."""
     idempotent: bool = False
     """Takes an Idempotency-Key: the function has a context, and says whether its answer is a replay."""
+    together: int = 0
+    """How many requests without an Idempotency-Key may share a call of the function's _many."""
 
     @property
     def has_body(self) -> bool:
@@ -35,9 +37,9 @@ class Endpoint:
 
 # The router tries them in this order: the most frequent first.
 ENDPOINTS = (
-    Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True),
+    Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True, together=64),
     Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",)),
-    Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True),
+    Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True, together=16),
     Endpoint("POST", f"{BASE}/devices/register", "register_device"),
     Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),
 )
