@@ -20,6 +20,7 @@ from (values
     ('started_at', 'timestamp with time zone', true),
     ('ended_at', 'timestamp with time zone', false),
     ('rows', 'bigint', true),
+    ('rows_total', 'bigint', true),
     ('error', 'text', false)
 ) e(name, type, not_null)
 left join pg_catalog.pg_attribute a
@@ -41,7 +42,8 @@ group by e.definition;
 -- Rules.
 select e.name, 1 / count(o.oid)
 from (values
-    ('job_runs_rows_check')
+    ('job_runs_rows_check'),
+    ('job_runs_check')
 ) e(name)
 left join pg_catalog.pg_constraint o
     on o.conrelid = to_regclass('core.job_runs') and o.conname = e.name and o.contype = 'c' and o.convalidated

@@ -6,6 +6,7 @@ create table core.job_runs (
     started_at timestamptz not null default now(),
     ended_at   timestamptz,
     rows       bigint not null default 0 check (rows >= 0),
+    rows_total bigint not null default 0 check (rows_total >= rows),
     error      text
 );
 
@@ -13,3 +14,4 @@ create index job_runs_by_job on core.job_runs (job_name, started_at desc);
 
 comment on table core.job_runs is 'Runs of the jobs: running while ended_at is null, failed where error is set';
 comment on column core.job_runs.rows is 'Rows handled so far';
+comment on column core.job_runs.rows_total is 'Rows handled by all runs of the job until now, this one included: a counter that outlives its history';

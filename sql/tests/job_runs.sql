@@ -12,6 +12,7 @@ select results_eq(
         ('started_at', 'timestamp with time zone', true, 'now()'),
         ('ended_at', 'timestamp with time zone', false, null),
         ('rows', 'bigint', true, '0'),
+        ('rows_total', 'bigint', true, '0'),
         ('error', 'text', false, null) $$,
     'columns');
 select set_eq(

@@ -20,7 +20,13 @@ begin
     set ended_at = clock_timestamp(), error = 'interrupted'
     where r.job_name = p_job_name and r.ended_at is null;
 
-    insert into core.job_runs (job_name, started_at) values (p_job_name, clock_timestamp())
+    insert into core.job_runs (job_name, started_at, rows_total)
+    values (
+        p_job_name,
+        clock_timestamp(),
+        coalesce(
+            (select r.rows_total from core.job_runs r where r.job_name = p_job_name order by r.started_at desc, r.id desc limit 1),
+            0))
     returning id into v_run_id;
     return v_run_id;
 end

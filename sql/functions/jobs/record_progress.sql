@@ -4,7 +4,9 @@ create function jobs.record_progress(p_run_id bigint, p_rows bigint) returns voi
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    update core.job_runs r set rows = r.rows + p_rows where r.id = p_run_id;
+    update core.job_runs r
+    set rows = r.rows + p_rows, rows_total = r.rows_total + p_rows
+    where r.id = p_run_id;
 end
 $$;
 
