@@ -72,6 +72,7 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/api/upload_locations_many.sql
 \ir functions/api/health.sql
 \ir functions/api/prepare.sql
+\ir functions/api/metrics.sql
 
 -- Operators.
 \ir functions/core/new_api_key.sql

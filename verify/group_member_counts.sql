@@ -27,9 +27,14 @@ left join pg_catalog.pg_attribute a
     and format_type(a.atttypid, a.atttypmod) = e.type
 group by e.name;
 
--- It has the unique index that a concurrent refresh needs.
-select 1 / count(*)
-from pg_catalog.pg_index i
-where i.indrelid = 'core.group_member_counts'::regclass and i.indisunique and i.indisvalid and i.indpred is null;
+-- Indexes; a concurrent refresh needs the unique one.
+select e.definition, 1 / count(i.indexrelid)
+from (values
+    ('CREATE UNIQUE INDEX group_member_counts_group_id ON core.group_member_counts USING btree (group_id)'),
+    ('CREATE INDEX group_member_counts_last_activity ON core.group_member_counts USING btree (last_activity DESC)')
+) e(definition)
+left join pg_catalog.pg_index i
+    on i.indrelid = to_regclass('core.group_member_counts') and pg_get_indexdef(i.indexrelid) = e.definition and i.indisvalid
+group by e.definition;
 
 rollback;

@@ -52,7 +52,8 @@ group by e.name;
 -- Indexes.
 select e.definition, 1 / count(i.indexrelid)
 from (values
-    ('CREATE INDEX job_runs_by_job ON core.job_runs USING btree (job_name, started_at DESC)')
+    ('CREATE INDEX job_runs_by_job ON core.job_runs USING btree (job_name, started_at DESC)'),
+    ('CREATE INDEX job_runs_successes ON core.job_runs USING btree (job_name, started_at DESC) WHERE ((ended_at IS NOT NULL) AND (error IS NULL))')
 ) e(definition)
 left join pg_catalog.pg_index i
     on i.indrelid = to_regclass('core.job_runs') and pg_get_indexdef(i.indexrelid) = e.definition and i.indisvalid

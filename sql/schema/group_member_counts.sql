@@ -12,6 +12,9 @@ group by d.group_id;
 -- refresh … concurrently needs it.
 create unique index group_member_counts_group_id on core.group_member_counts (group_id);
 
+-- The groups that were active last, without reading all.
+create index group_member_counts_last_activity on core.group_member_counts (last_activity desc);
+
 comment on materialized view core.group_member_counts is 'Devices per group, for dashboards, as of the last refresh; decides nothing';
 
 grant select on core.group_member_counts to pm_monitor;

@@ -12,6 +12,9 @@ create table core.job_runs (
 
 create index job_runs_by_job on core.job_runs (job_name, started_at desc);
 
+-- The last success of a job, however often it failed since.
+create index job_runs_successes on core.job_runs (job_name, started_at desc) where ended_at is not null and error is null;
+
 comment on table core.job_runs is 'Runs of the jobs: running while ended_at is null, failed where error is set';
 comment on column core.job_runs.rows is 'Rows handled so far';
 comment on column core.job_runs.rows_total is 'Rows handled by all runs of the job until now, this one included: a counter that outlives its history';

@@ -2,15 +2,16 @@
 
 begin;
 \ir fixtures.psql
-select plan(35);
+select plan(39);
 
-select pg_temp.function_is('api.register_device(jsonb)', 'p_request jsonb', 'json', 'volatile definer', 'pm_api');
+select pg_temp.function_is('api.register_device(jsonb)', 'p_request jsonb, OUT answer json, OUT counted integer', 'record', 'volatile definer', 'pm_api');
 
 -- Registers device 1 with some fields changed.
 create function pg_temp.register(p_fields jsonb default '{}') returns jsonb
 language sql
-return api.register_device(
-    jsonb_build_object('device_id', pg_temp.id(1), 'display_name', 'Anna', 'group_id', 'family') || p_fields)::jsonb;
+return (
+    select r.answer from api.register_device(
+        jsonb_build_object('device_id', pg_temp.id(1), 'display_name', 'Anna', 'group_id', 'family') || p_fields) r)::jsonb;
 -- What is stored of it.
 create function pg_temp.stored(p_columns text[]) returns jsonb
 language sql
@@ -23,8 +24,8 @@ return (
 set local timezone = 'UTC';
 set local pm.test_now = '2031-06-30 12:00:00+00';
 select is(
-    api.register_device(
-        '{"device_id": "00000000-0000-4000-8000-00000000000A", "display_name": " \u00a0Änna B ", "group_id": "fam-1", "app": 3}')::text,
+    (api.register_device(
+        '{"device_id": "00000000-0000-4000-8000-00000000000A", "display_name": " \u00a0Änna B ", "group_id": "fam-1", "app": 3}')).answer::text,
     '{"device_id" : "00000000-0000-4000-8000-00000000000a", "display_name" : "Änna B", "group_id" : "fam-1", '
     '"created_at" : "2031-06-30T12:00:00.000Z", "updated_at" : "2031-06-30T12:00:00.000Z"}',
     'the answer: id in lower case, name trimmed');
@@ -125,6 +126,19 @@ select lives_ok($$ select pg_temp.register('{"group_id": "new"}') $$, 'one leave
 select lives_ok(
     $$ select api.register_device(jsonb_build_object('device_id', pg_temp.id(120), 'display_name', 'Carl', 'group_id', 'full')) $$,
     'its place is free');
+
+-- What is counted: devices that this call made.
+
+create function pg_temp.counted(p_device integer, p_group text) returns integer
+language sql
+return (
+    select r.counted from api.register_device(
+        jsonb_build_object('device_id', pg_temp.id(p_device), 'display_name', 'Emil', 'group_id', p_group)) r);
+select is(pg_temp.counted(200, 'count-1'), 1, 'a new device counts');
+select is(pg_temp.counted(200, 'count-1'), 0, 'the same again does not');
+select is(pg_temp.counted(200, 'count-2'), 0, 'nor does one that moves');
+update core.devices set active = false where device_id = pg_temp.id(200);
+select is(pg_temp.counted(200, 'count-2'), 0, 'nor one that comes back');
 
 -- Refusals.
 

@@ -17,8 +17,10 @@ select results_eq(
     'columns');
 select set_eq(
     $$ select pg_temp.keys('core.job_runs') $$,
-    array['PRIMARY KEY (id)', 'INDEX btree (job_name, started_at DESC)'],
-    'keys, and an index for the last runs of a job');
+    array[
+        'PRIMARY KEY (id)', 'INDEX btree (job_name, started_at DESC)',
+        'INDEX btree (job_name, started_at DESC) WHERE ((ended_at IS NOT NULL) AND (error IS NULL))'],
+    'keys, and indexes for the last runs of a job, and for its last success');
 select lives_ok($$ insert into core.job_runs (job_name) values ('a') $$, 'a run that begins');
 select throws_ok($$ insert into core.job_runs (job_name) values (null) $$, '23502', null, 'a run is of a job');
 select throws_ok($$ insert into core.job_runs (job_name, rows) values ('a', -1) $$, '23514', null, 'no negative number of rows');

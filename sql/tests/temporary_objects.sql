@@ -41,6 +41,7 @@ select api.upload_location(jsonb_build_object(
 select api.list_devices('{"group_id": "family"}') \g /dev/null
 select api.prepare('{}') \g /dev/null
 select api.health() \g /dev/null
+select api.metrics(5) \g /dev/null
 select id as key_id, api_key from admin.create_api_key('spied upon') \gset
 select api.admit(sha256(convert_to(:'api_key', 'UTF8'))) \g /dev/null
 select admin.set_setting('max_batch_size', 49), admin.expire_api_key(:key_id, null) \g /dev/null

@@ -3,12 +3,12 @@
 -- p_request: {"device_id", "display_name", "group_id", "platform"?, "fcm_token"?}; a platform or token left out keeps
 -- its value, a token of null is cleared. A known device of another group moves with its history; an inactive one
 -- becomes active again.
--- Answer: {"device_id", "display_name", "group_id", "created_at", "updated_at"}.
+-- Answer: {"device_id", "display_name", "group_id", "created_at", "updated_at"}; counted: 1 where the device is new, else 0.
 --
 -- Locks: the group, then the device's row.
 -- Errors: PT400; PT409 where the device would join a full group.
 
-create function api.register_device(p_request jsonb) returns json
+create function api.register_device(p_request jsonb, out answer json, out counted integer)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -61,7 +61,9 @@ begin
         end
     returning d.* into v_device;
 
-    return json_build_object(
+    -- Where another session made the same device meanwhile, in another group, it is not new.
+    counted := (v_known.device_id is null and v_device.created_at = v_now)::integer;
+    answer := json_build_object(
         'device_id', v_device.device_id,
         'display_name', v_device.display_name,
         'group_id', v_device.group_id,
