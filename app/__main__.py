@@ -4,45 +4,79 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
+import socket
 import sys
-from typing import NoReturn
+import tempfile
+from typing import Any, NoReturn
 
 import asyncpg
 import uvicorn
 
 from app import config, database, logs
 from app.protocol import Protocol
+from app.scrape import WORKERS_DIRECTORY
 
 
 def main() -> None:
     """Serves until SIGTERM or SIGINT, then exits with 0. A wrong configuration: one line, exit 2."""
-    try:
-        settings = config.load()
-        asyncio.run(check_limits(settings))
-    except config.ConfigError as error:
-        sys.exit(_complain(str(error)))
-    logs.configure(settings.logging.level, settings.logging.format)
+    with contextlib.ExitStack() as stack:
+        try:
+            settings = config.load()
+            check_address(settings.server)
+            asyncio.run(check_limits(settings))
+            if settings.server.workers > 1:
+                os.environ[WORKERS_DIRECTORY] = stack.enter_context(counts_directory())
+        except config.ConfigError as error:
+            sys.exit(_complain(str(error)))
+        logs.configure(settings.logging.level, settings.logging.format)
 
-    # uvicorn raises the signal again when it has stopped; stopping was the wish, so that is success.
-    signal.signal(signal.SIGTERM, _stopped)
-    signal.signal(signal.SIGINT, _stopped)
-    uvicorn.run(
-        "app.application:create",
-        factory=True,
-        host=settings.server.host,
-        port=settings.server.port,
-        workers=settings.server.workers,
-        loop="uvloop",
-        http=Protocol,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=settings.server.keep_alive_seconds,
-        timeout_graceful_shutdown=settings.server.shutdown_timeout_seconds,
-    )
+        # uvicorn raises the signal again when it has stopped; stopping was the wish, so that is success.
+        signal.signal(signal.SIGTERM, _stopped)
+        signal.signal(signal.SIGINT, _stopped)
+        uvicorn.run("app.application:create", factory=True, **options(settings))
+
+
+def options(settings: config.Config) -> dict[str, Any]:
+    """How uvicorn serves. Whom X-Forwarded-For tells is the client only where a trusted proxy sent it."""
+    return {
+        "host": settings.server.host,
+        "port": settings.server.port,
+        "workers": settings.server.workers,
+        "loop": "uvloop",
+        "http": Protocol,
+        "ws": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "proxy_headers": bool(settings.security.trusted_proxies),
+        "forwarded_allow_ips": list(settings.security.trusted_proxies),
+        "timeout_keep_alive": settings.server.keep_alive_seconds,
+        "timeout_graceful_shutdown": settings.server.shutdown_timeout_seconds,
+    }
+
+
+def check_address(server: config.Server) -> None:
+    """Tries whether the server can listen where it should."""
+    family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            attempt.bind((server.host, server.port))
+    except (OSError, UnicodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "this is no name of a host"
+        names = f"{config.PREFIX}SERVER__HOST, {config.PREFIX}SERVER__PORT"
+        raise config.ConfigError(f"{names}: cannot listen there: {reason}") from None
+
+
+def counts_directory() -> tempfile.TemporaryDirectory[str]:
+    """Where several workers put down what they count, so that any of them can add it up; gone at the end."""
+    try:
+        return tempfile.TemporaryDirectory(prefix="phone-manager-metrics-")
+    except OSError as error:
+        reason = f"several workers need a directory for temporary files (TMPDIR): {error.strerror}"
+        raise config.ConfigError(f"{config.PREFIX}SERVER__WORKERS: {reason}") from None
 
 
 async def check_limits(settings: config.Config) -> None:
@@ -50,23 +84,17 @@ async def check_limits(settings: config.Config) -> None:
 
     Their ranges stand in the database. Where it is away, each worker does this when it comes up.
     """
-    with contextlib.suppress(OSError, TimeoutError, asyncpg.InterfaceError):
+    with contextlib.suppress(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
         try:
             connection = await asyncpg.connect(
                 settings.database.url.get_secret_value(), timeout=settings.database.connect_timeout_seconds
             )
         except ValueError:  # asyncpg cannot read it; the text of the error may quote a password
             raise config.ConfigError(f"{config.PREFIX}DATABASE__URL: this is no URL of a database") from None
-        except asyncpg.PostgresError:
-            return
         try:
             async with asyncio.timeout(settings.database.connect_timeout_seconds):
                 await database.pass_json_through(connection)
                 await database.prepare(connection, settings)
-        except asyncpg.PostgresError as error:
-            if error.sqlstate == "PT400":
-                name = error.message.split()[0]
-                raise config.ConfigError(f"{config.setting_variable(name)}: {error.message}") from None
         finally:
             await connection.close()
 

@@ -18,6 +18,7 @@ from app.errors import Problem
 from app.health import Health
 from app.middleware import Cors, Gzip, RequestContext
 from app.routes import ENDPOINTS
+from app.scrape import Scrape
 from app.shutdown import Shutdown
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def build(settings: config.Config) -> Starlette:
                 for e in ENDPOINTS
             ),
             *Health(database, shutdown).routes,
+            *Scrape(database, settings).routes,
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _http_error, Problem: _problem},  # type: ignore[dict-item]  # narrower

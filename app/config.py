@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tomllib
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -18,6 +21,8 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 from pydantic_core import PydanticCustomError
 from pydantic_settings import (
@@ -31,6 +36,9 @@ from pydantic_settings import (
 PREFIX = "PM__"
 DIRECTORY = Path(__file__).parent.parent / "config"
 
+# What browsers send as Origin: lower case, and nothing behind the port.
+ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")
+
 
 class ConfigError(Exception):
     """A wrong or missing value. The message names the variable, one line a variable."""
@@ -40,8 +48,23 @@ def _json(value: Any) -> Any:
     """What a variable of the environment holds as JSON."""
     try:
         return json.loads(value) if isinstance(value, str) else value
-    except ValueError:
+    except (ValueError, RecursionError):
         raise PydanticCustomError("json", "Input should be JSON") from None
+
+
+def _origin(value: str) -> str:
+    if not ORIGIN.fullmatch(value):
+        raise PydanticCustomError(
+            "origin", "An origin should be * or like https://app.example, without a path or a slash at its end"
+        )
+    return value
+
+
+def _network(value: str) -> str:
+    try:
+        return str(ip_network(value))
+    except ValueError:
+        raise PydanticCustomError("network", "Input should be addresses or networks, as 10.0.0.0/8") from None
 
 
 class Section(BaseModel):
@@ -61,6 +84,7 @@ class Server(Section):
     keep_alive_seconds: PositiveInt
     drain_seconds: NonNegativeFloat
     shutdown_timeout_seconds: PositiveInt
+    metrics_max_groups: int = Field(ge=0, le=10_000)
 
 
 class Database(Section):
@@ -73,6 +97,13 @@ class Database(Section):
     connect_timeout_seconds: PositiveFloat
     statement_cache_size: int = Field(ge=0)
 
+    @field_validator("max_connections")
+    @classmethod
+    def _holds_the_minimum(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("min_connections", 0):
+            raise PydanticCustomError("minimum", f"Input should not be less than {PREFIX}DATABASE__MIN_CONNECTIONS")
+        return value
+
 
 class Logging(Section):
     """What is logged, and how."""
@@ -84,8 +115,18 @@ class Logging(Section):
 class Security(Section):
     """Who may call."""
 
-    cors_origins: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_json)]
+    cors_origins: Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_json)]
+    trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_json)]
+    metrics_username: str | None = Field(None, min_length=1, pattern=r"^[^:\x00-\x1f\x7f]*$")
+    metrics_password: SecretStr | None = Field(None, min_length=1, validate_default=True)
     rate_limit_per_minute: int | None = None
+
+    @field_validator("metrics_password")
+    @classmethod
+    def _goes_with_the_username(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        if "metrics_username" in info.data and (value is None) != (info.data["metrics_username"] is None):
+            raise PydanticCustomError("pair", f"{PREFIX}SECURITY__METRICS_USERNAME goes with it, both or neither")
+        return value
 
 
 class Limits(Section):
@@ -162,6 +203,8 @@ def load() -> Config:
         raise ConfigError("\n".join(dict.fromkeys(lines))) from None
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{DIRECTORY / 'local.toml'}: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{DIRECTORY / 'local.toml'}: cannot be read: {type(error).__name__}") from None
 
 
 def _reason(kind: str, message: str) -> str:

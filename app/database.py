@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from typing import TYPE_CHECKING, Any, cast
+import re
+import time
+from typing import Any, cast
 
 import asyncpg
 import orjson
 
+from app import config, metrics
 from app.errors import Problem, from_postgres
-
-if TYPE_CHECKING:
-    from app import config
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,10 @@ ATTEMPTS = 3
 
 RETRY_SECONDS = 1.0  # between attempts to open the pool
 RELEASE_SECONDS = 1.0  # for a cancelled statement to end; then the connection is given up
+SAMPLE_SECONDS = 1.0  # between looks at the pool, for the metrics
+
+# The lines of an error's CONTEXT that tell a place in the code.
+PLACE = re.compile(r"^(?:PL/pgSQL|SQL) function .*$", re.MULTILINE)
 
 # How asyncpg tells that a connection is gone. The second is what it says between the server's farewell and the end of
 # the connection.
@@ -40,17 +44,20 @@ class Database:
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._why_closed: str | None = None
+        self._sampling: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Opens the pool, or goes on trying in the background where the database is away."""
+        self._sampling = asyncio.create_task(self._sample())
         if not await self._open():
             self._opening = asyncio.create_task(self._keep_opening())
 
     async def stop(self) -> None:
         """Closes the pool; statements under way have ended by then."""
-        if self._opening is not None:
-            self._opening.cancel()
-            await asyncio.gather(self._opening, return_exceptions=True)
+        for task in (self._opening, self._sampling):
+            if task is not None:
+                task.cancel()
+                await asyncio.gather(task, return_exceptions=True)
         if self._pool is not None:
             try:
                 async with asyncio.timeout(5):
@@ -70,6 +77,7 @@ class Database:
         """
         for attempt in range(1, ATTEMPTS + 1):
             pool, connection = await self._acquire()
+            started = time.perf_counter()
             try:
                 return cast("list[asyncpg.Record]", await connection.fetch(statement, *arguments))
             except asyncpg.PostgresError as error:
@@ -78,9 +86,10 @@ class Database:
                 else:
                     raise _reported(error) from None
             except BROKEN as error:
-                logger.error("The connection to the database broke: %s", _reason(error))
+                logger.error("The connection to the database broke: %s", type(error).__name__)  # its text may quote
                 raise Problem(503) from None
             finally:
+                metrics.query_seconds(statement).observe(time.perf_counter() - started)
                 await _release(pool, connection)
             await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  spreads retries
         raise AssertionError("unreachable")
@@ -105,7 +114,7 @@ class Database:
         database = self._config.database
         pool = asyncpg.create_pool(
             database.url.get_secret_value(),
-            min_size=min(database.min_connections, database.max_connections),
+            min_size=database.min_connections,
             max_size=database.max_connections,
             max_inactive_connection_lifetime=database.idle_timeout_seconds,
             timeout=database.connect_timeout_seconds,
@@ -119,7 +128,7 @@ class Database:
             async with pool.acquire() as connection:
                 async with asyncio.timeout(database.connect_timeout_seconds):
                     await prepare(connection, self._config)
-        except (asyncpg.PostgresError, *BROKEN, TimeoutError) as error:
+        except (asyncpg.PostgresError, *BROKEN, TimeoutError, config.ConfigError) as error:
             if _reason(error) != self._why_closed:
                 self._why_closed = _reason(error)
                 logger.error("The database cannot be used: %s", self._why_closed)
@@ -132,6 +141,14 @@ class Database:
         while not await self._open():  # noqa: ASYNC110  nobody tells when the database is back
             await asyncio.sleep(RETRY_SECONDS)
         logger.info("The database can be used.")
+
+    async def _sample(self) -> None:
+        """Tells the metrics how the connections are used. Counting each use would cost every request."""
+        while True:
+            idle = self._pool.get_idle_size() if self._pool else 0
+            metrics.CONNECTIONS_IDLE.set(idle)
+            metrics.CONNECTIONS_ACTIVE.set(self._pool.get_size() - idle if self._pool else 0)
+            await asyncio.sleep(SAMPLE_SECONDS)
 
 
 async def _release(pool: asyncpg.Pool[asyncpg.Record], connection: Any) -> None:
@@ -154,8 +171,17 @@ async def pass_json_through(connection: Any) -> None:
 
 
 async def prepare(connection: Any, settings: config.Config) -> None:
-    """Does what an instance does once at start-up: writes configured limits, makes missing partitions."""
-    await connection.execute("select api.prepare($1)", orjson.dumps(settings.database_settings()))
+    """Does what an instance does once at start-up: writes configured limits, makes missing partitions.
+
+    Raises ConfigError for a limit that the database refuses.
+    """
+    try:
+        await connection.execute("select api.prepare($1)", orjson.dumps(settings.database_settings()))
+    except asyncpg.PostgresError as error:
+        if error.sqlstate != "PT400":
+            raise
+        variable = config.setting_variable(error.message.split()[0])  # the message begins with the setting's name
+        raise config.ConfigError(f"{variable}: {error.message}") from None
 
 
 async def _keep_session(_: Any) -> None:
@@ -169,11 +195,18 @@ def _reported(error: asyncpg.PostgresError) -> Problem:
         logger.error(
             "Database error: %s",
             error.message if problem.status == 500 else type(error).__name__,
-            extra={"sqlstate": error.sqlstate, "context": error.context},
+            extra={"sqlstate": error.sqlstate, "context": _places(error.context or "")},
         )
     return problem
 
 
 def _reason(error: Exception) -> str:
     """Why there is no connection, for the log. Such errors come before any request's data."""
+    if isinstance(error, config.ConfigError):
+        return str(error)
     return f"{type(error).__name__}: {error}".rstrip(": ")
+
+
+def _places(context: str) -> str:
+    """Where an error arose. Statements and parameters, which a CONTEXT may hold as well, may quote a request."""
+    return "\n".join(PLACE.findall(context))

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs
 import orjson
 from starlette.responses import Response
 
+from app import metrics
 from app.errors import Problem, field_problem
 from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
 from app.uploads import Uploads
@@ -72,6 +73,8 @@ class EndpointApp:
             row = await self._database.fetchrow(self._statement, request, orjson.dumps(context))
             if row["replayed"]:
                 extra_headers["Idempotent-Replayed"] = "true"
+        if self._endpoint.counter is not None:
+            metrics.count(self._endpoint.counter, row["counted"])
         answer = row["answer"]
         return Response(status_code=204) if answer is None else Response(answer, media_type="application/json")
 

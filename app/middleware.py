@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import GZipMiddleware
 
-from app import logs
+from app import logs, metrics
 from app.errors import Problem
 
 if TYPE_CHECKING:
@@ -80,13 +80,17 @@ class RequestContext:
                 raise  # the answer has begun: uvicorn breaks the connection, and the client sees that it is incomplete
             await Problem(500).response()(scope, receive, send_with_headers)
         finally:
+            seconds = time.perf_counter() - started
             route = scope.get("route")
+            path = route.path if route else None  # what else a path holds may be private
+            if status:
+                metrics.answered(scope["method"], path, status, seconds)
             logs.access(
                 {
                     "method": scope["method"],
-                    "path": route.path if route else None,  # what else a path holds may be private
+                    "path": path,
                     "status": status or None,
-                    "duration_ms": round((time.perf_counter() - started) * 1000, 3),
+                    "duration_ms": round(seconds * 1000, 3),
                     "api_key_id": scope.get("state", {}).get("api_key_id"),
                 }
             )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 BASE = "/api/v1"
+UPLOADED = "locations_uploaded_total"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,8 @@ class Endpoint:
     """Takes an Idempotency-Key: the function has a context, and says whether its answer is a replay."""
     together: int = 0
     """How many requests without an Idempotency-Key may share a call of the function's _many."""
+    counter: str | None = None
+    """The metric of what the function says is new: it has a column "counted"."""
 
     @property
     def has_body(self) -> bool:
@@ -30,16 +33,18 @@ class Endpoint:
     @property
     def statement(self) -> str:
         """The call."""
-        if self.idempotent:
-            return f"select answer, replayed from api.{self.function}($1, $2)"  # noqa: S608  names of this file
-        return f"select api.{self.function}($1) as answer"
+        arguments = "$1, $2" if self.idempotent else "$1"
+        told = [name for name, wanted in (("replayed", self.idempotent), ("counted", self.counter)) if wanted]
+        if not told:
+            return f"select api.{self.function}({arguments}) as answer"
+        return f"select answer, {', '.join(told)} from api.{self.function}({arguments})"  # noqa: S608  names of this file
 
 
 # The router tries them in this order: the most frequent first.
 ENDPOINTS = (
-    Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True, together=64),
+    Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True, together=64, counter=UPLOADED),
     Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",)),
-    Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True, together=16),
-    Endpoint("POST", f"{BASE}/devices/register", "register_device"),
+    Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True, together=16, counter=UPLOADED),
+    Endpoint("POST", f"{BASE}/devices/register", "register_device", counter="devices_registered_total"),
     Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),
 )
