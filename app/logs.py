@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import logging
+import re
 import sys
 import time
 from contextvars import ContextVar
@@ -60,7 +61,7 @@ class JsonFormatter(logging.Formatter):
             "timestamp": _timestamp(record.created),
             "level": record.levelname.lower(),
             "target": record.name,
-            "message": record.getMessage(),
+            "message": _message(record),
         }
         line.update(_fields(record))
         if record.exc_info:
@@ -74,10 +75,14 @@ class PrettyFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Formats a record."""
         fields = " ".join(f"{name}={value}" for name, value in _fields(record).items())
-        line = (
-            f"{_timestamp(record.created)} {record.levelname:<7} {record.name}: {record.getMessage()} {fields}".rstrip()
-        )
+        line = f"{_timestamp(record.created)} {record.levelname:<7} {record.name}: {_message(record)} {fields}".rstrip()
         return f"{line}\n{_traceback(record)}" if record.exc_info else line
+
+
+def _message(record: logging.LogRecord) -> str:
+    """The message. The event loop quotes tasks, callbacks and exceptions in its own, and so what they were given."""
+    message = record.getMessage()
+    return re.split(r"[<(\n]", message, maxsplit=1)[0].rstrip() if record.name == "asyncio" else message
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

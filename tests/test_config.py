@@ -20,10 +20,11 @@ if TYPE_CHECKING:
 SECRET = "s3cret-pa55word"  # noqa: S105
 URL = f"postgresql://user:{SECRET}@localhost:1/nowhere"
 URL_VARIABLE = "PM__DATABASE__URL"
-OPTIONAL_FIELDS = {f"{config.PREFIX}LIMITS__{name.upper()}" for name in config.Limits.model_fields} | {
+DATABASE_SETTINGS = {f"{config.PREFIX}LIMITS__{name.upper()}" for name in config.Limits.model_fields} | {
     "PM__SECURITY__RATE_LIMIT_PER_MINUTE"
 }
-
+METRICS_LOGIN = {"PM__SECURITY__METRICS_USERNAME", "PM__SECURITY__METRICS_PASSWORD"}
+OPTIONAL_FIELDS = DATABASE_SETTINGS | METRICS_LOGIN
 
 SECTIONS: dict[str, type[config.Section]] = {
     "SERVER": config.Server,
@@ -66,7 +67,7 @@ def test_defaults() -> None:
     loaded = config.load()
     assert loaded.server.model_dump() == {
         "host": "127.0.0.1", "port": 8080, "workers": 1, "max_body_bytes": 1 << 20, "request_timeout_seconds": 30,
-        "keep_alive_seconds": 75, "drain_seconds": 1, "shutdown_timeout_seconds": 30,
+        "keep_alive_seconds": 75, "drain_seconds": 1, "shutdown_timeout_seconds": 30, "metrics_max_groups": 100,
     }  # fmt: skip
     database = loaded.database.model_dump(exclude={"url"})
     assert database == {
@@ -75,7 +76,10 @@ def test_defaults() -> None:
     }  # fmt: skip
     assert loaded.database.url.get_secret_value() == URL
     assert (loaded.logging.level, loaded.logging.format) == ("info", "json")
-    assert loaded.security.cors_origins == ()
+    assert loaded.security.model_dump() == {
+        "cors_origins": (), "trusted_proxies": (), "metrics_username": None, "metrics_password": None,
+        "rate_limit_per_minute": None,
+    }  # fmt: skip
     assert loaded.database_settings() == {}
 
 
@@ -109,32 +113,88 @@ def test_the_url_is_never_shown() -> None:
 # Wrong values ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("variable", "value"),
-    [
-        ("PM__SERVER__PORT", "eighty"), ("PM__SERVER__PORT", "0"), ("PM__SERVER__PORT", "65536"),
-        ("PM__SERVER__PORT", "80.5"), ("PM__SERVER__PORT", ""), ("PM__SERVER__HOST", ""),
-        ("PM__SERVER__WORKERS", "0"), ("PM__SERVER__WORKERS", "-1"), ("PM__SERVER__MAX_BODY_BYTES", "0"),
-        ("PM__SERVER__MAX_BODY_BYTES", "1 MiB"), ("PM__SERVER__DRAIN_SECONDS", "-0.1"),
-        ("PM__SERVER__DRAIN_SECONDS", "nan"), ("PM__SERVER__DRAIN_SECONDS", "inf"),
-        ("PM__SERVER__KEEP_ALIVE_SECONDS", "0"), ("PM__SERVER__REQUEST_TIMEOUT_SECONDS", "0"),
-        ("PM__SERVER__SHUTDOWN_TIMEOUT_SECONDS", "0"), ("PM__DATABASE__MIN_CONNECTIONS", "-1"),
-        ("PM__DATABASE__MAX_CONNECTIONS", "0"), ("PM__DATABASE__URL", ""),
-        ("PM__DATABASE__IDLE_TIMEOUT_SECONDS", "-1"), ("PM__DATABASE__CONNECT_TIMEOUT_SECONDS", "0"),
-        ("PM__DATABASE__STATEMENT_CACHE_SIZE", "-1"), ("PM__LOGGING__LEVEL", "loud"), ("PM__LOGGING__LEVEL", "INFO"),
-        ("PM__LOGGING__FORMAT", "xml"), ("PM__SECURITY__CORS_ORIGINS", "https://a.example"),
-        ("PM__SECURITY__CORS_ORIGINS", "5"), ("PM__SECURITY__CORS_ORIGINS", '"*"'),
-        ("PM__SECURITY__CORS_ORIGINS", "[1]"), ("PM__SECURITY__RATE_LIMIT_PER_MINUTE", "x"),
-        ("PM__LIMITS__MAX_BATCH_SIZE", "many"), ("PM__LIMITS__MAX_DEVICES_PER_GROUP", "1.5"),
+WRONG = {
+    "PM__SERVER__HOST": [""],
+    "PM__SERVER__PORT": ["eighty", "0", "65536", "80.5", "", "-1", "1e3"],
+    "PM__SERVER__WORKERS": ["0", "-1", "two", "1.5"],
+    "PM__SERVER__MAX_BODY_BYTES": ["0", "1 MiB"],
+    "PM__SERVER__REQUEST_TIMEOUT_SECONDS": ["0", "-1", "30s", "nan"],
+    "PM__SERVER__KEEP_ALIVE_SECONDS": ["0", "long"],
+    "PM__SERVER__DRAIN_SECONDS": ["-0.1", "nan", "inf", ""],
+    "PM__SERVER__SHUTDOWN_TIMEOUT_SECONDS": ["0", "1.5"],
+    "PM__SERVER__METRICS_MAX_GROUPS": ["-1", "10001", "all"],
+    "PM__DATABASE__URL": [""],
+    "PM__DATABASE__MIN_CONNECTIONS": ["-1", "few"],
+    "PM__DATABASE__MAX_CONNECTIONS": ["0", "many", "4"],
+    "PM__DATABASE__IDLE_TIMEOUT_SECONDS": ["-1", "inf"],
+    "PM__DATABASE__CONNECT_TIMEOUT_SECONDS": ["0", "soon"],
+    "PM__DATABASE__STATEMENT_CACHE_SIZE": ["-1", "large"],
+    "PM__LOGGING__LEVEL": ["loud", "INFO", ""],
+    "PM__LOGGING__FORMAT": ["xml", ""],
+    "PM__SECURITY__CORS_ORIGINS": [
+        "https://a.example", "5", '"*"', "[1]", "", "[null]", '[""]', '["https://a.example/"]',
+        '["https://b.example", "https://a.example/path"]', '["a.example"]', '["https://A.example"]', '["https://"]',
+        '["https://a.example?x"]', '["https://a.example "]', '["https://a.example:443/"]', '["null"]',
     ],
-)  # fmt: skip
+    "PM__SECURITY__TRUSTED_PROXIES": [
+        "10.0.0.1", '"10.0.0.1"', "[10]", '["*"]', '["10.0.0.1/8"]', '["10.0.0.0/33"]', '["proxy.example"]', '[""]', "",
+    ],
+    "PM__SECURITY__METRICS_USERNAME": ["", "a:b", "line\nline"],
+    "PM__SECURITY__METRICS_PASSWORD": [""],
+    **{variable: ["many", "1.5", "", "[]"] for variable in sorted(DATABASE_SETTINGS)},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("variable", "value"), [(name, value) for name, values in WRONG.items() for value in values])
 def test_a_wrong_value_is_told_in_a_line_that_names_its_variable(
     clean: pytest.MonkeyPatch, variable: str, value: str
 ) -> None:
+    if variable in METRICS_LOGIN:
+        for name in METRICS_LOGIN:
+            clean.setenv(name, "good")
     clean.setenv(variable, value)
     line = error()
-    assert re.fullmatch(rf"{variable}: \S.+", line)
+    assert re.fullmatch(rf"{variable}: [A-Zit]\S*.+", line)
     assert len(value) < 4 or value not in line
+
+
+def test_json_nested_without_end(clean: pytest.MonkeyPatch) -> None:
+    clean.setenv("PM__SECURITY__CORS_ORIGINS", "[" * 100_000)
+    assert error() == "PM__SECURITY__CORS_ORIGINS: Input should be JSON"
+
+
+def test_wrong_values_are_tried_for_every_setting() -> None:
+    assert set(WRONG) == variables()
+
+
+def test_a_minimum_over_the_maximum(clean: pytest.MonkeyPatch) -> None:
+    clean.setenv("PM__DATABASE__MIN_CONNECTIONS", "21")
+    assert error() == ("PM__DATABASE__MAX_CONNECTIONS: Input should not be less than PM__DATABASE__MIN_CONNECTIONS")
+    clean.setenv("PM__DATABASE__MAX_CONNECTIONS", "21")
+    assert config.load().database.min_connections == 21
+
+
+@pytest.mark.parametrize("given", sorted(METRICS_LOGIN))
+def test_the_login_of_the_metrics_is_both_or_neither(clean: pytest.MonkeyPatch, given: str) -> None:
+    clean.setenv(given, SECRET)
+    assert error() == ("PM__SECURITY__METRICS_PASSWORD: PM__SECURITY__METRICS_USERNAME goes with it, both or neither")
+    for name in METRICS_LOGIN:
+        clean.setenv(name, SECRET)
+    security = config.load().security
+    assert security.metrics_username == SECRET
+    assert security.metrics_password is not None
+    assert security.metrics_password.get_secret_value() == SECRET
+    assert f"metrics_password=SecretStr('{SECRET}" not in repr(security)
+
+
+def test_lists(clean: pytest.MonkeyPatch) -> None:
+    clean.setenv(
+        "PM__SECURITY__CORS_ORIGINS", '["*", "http://localhost:3000", "capacitor://localhost", "http://[::1]:80"]'
+    )
+    clean.setenv("PM__SECURITY__TRUSTED_PROXIES", '["10.0.0.1", "192.168.0.0/16", "::1", "fd00::/8"]')
+    security = config.load().security
+    assert security.cors_origins == ("*", "http://localhost:3000", "capacitor://localhost", "http://[::1]:80")
+    assert security.trusted_proxies == ("10.0.0.1/32", "192.168.0.0/16", "::1/128", "fd00::/8")
 
 
 def test_every_wrong_value_has_its_line(clean: pytest.MonkeyPatch) -> None:
@@ -168,11 +228,13 @@ def test_an_unknown_variable(clean: pytest.MonkeyPatch, variable: str) -> None:
         ("port = 1", "PM__PORT: there is no such setting"),
         (f"[database]\nurl = {SECRET}", "local.toml: Invalid value (at line 2, column 7)"),
         (f'[database]\nurl = ["{SECRET}"]', "PM__DATABASE__URL: Input should be a valid string"),
+        ("# \udcff", "local.toml: cannot be read: UnicodeDecodeError"),
     ],
 )
 def test_a_wrong_local_file(clean: pytest.MonkeyPatch, text: str, expected: str) -> None:
     clean.delenv(URL_VARIABLE)
-    (config.DIRECTORY / "local.toml").write_text(text + ("" if "database" in text else f'\n[database]\nurl = "{URL}"'))
+    text += "" if "database" in text else f'\n[database]\nurl = "{URL}"'
+    (config.DIRECTORY / "local.toml").write_bytes(text.encode(errors="surrogateescape"))
     line = error()
     assert line.endswith(expected)
     assert "\n" not in line
@@ -203,7 +265,7 @@ def test_the_default_file_has_every_setting_with_a_default() -> None:
 
 async def test_every_setting_of_the_database_has_a_variable(database: Database) -> None:
     rows = await database.fetch("select name, default_value from admin.show_settings()")
-    assert {config.setting_variable(row["name"]) for row in rows} == OPTIONAL_FIELDS
+    assert {config.setting_variable(row["name"]) for row in rows} == DATABASE_SETTINGS
     text = (ROOT / ".env.example").read_text()
     for row in rows:
         assert f"#{config.setting_variable(row['name'])}={row['default_value']}\n" in text
