@@ -175,13 +175,14 @@ async def prepare(connection: Any, settings: config.Config) -> None:
 
     Raises ConfigError for a limit that the database refuses.
     """
+    limits = settings.database_settings()
     try:
-        await connection.execute("select api.prepare($1)", orjson.dumps(settings.database_settings()))
+        await connection.execute("select api.prepare($1)", orjson.dumps(limits))
     except asyncpg.PostgresError as error:
         if error.sqlstate != "PT400":
             raise
-        variable = config.setting_variable(error.message.split()[0])  # the message begins with the setting's name
-        raise config.ConfigError(f"{variable}: {error.message}") from None
+        refused = next(name for name in re.findall(r"\w+", error.message) if name in limits)
+        raise config.ConfigError(f"{config.setting_variable(refused)}: {error.message}") from None
 
 
 async def _keep_session(_: Any) -> None:
