@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import sys
+import tempfile
 from typing import TYPE_CHECKING
 
 import pytest
 
+from app import __main__ as program
+from app import config
 from tests.conftest import point, registration
 from tests.server import ROOT, environment, free_port, serve
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -74,6 +79,43 @@ async def test_a_limit_out_of_its_range_stops_the_start(database: Database, vari
         "select max_batch_size, rate_limit_per_minute, location_retention_days from core.settings"
     )
     assert tuple(row[0]) == (50, 100, 30)
+
+
+async def test_a_limit_that_is_refused_once_the_database_is_back(database: Database, tmp_path: Path) -> None:
+    line = "The database cannot be used: PM__LIMITS__MAX_BATCH_SIZE: max_batch_size cannot be 1001."
+    async with database.cluster.session("postgres") as operator:
+        await operator.execute(f"alter database {database.name} allow_connections false")
+        async with (
+            serve(database.api_url, tmp_path, ready=False, limits__max_batch_size="1001") as server,
+            server.client() as client,
+        ):
+
+            async def told(what: str) -> bool:
+                return what in server.log
+
+            await until("a start without the database", lambda: told("The database cannot be used: "))
+            await operator.execute(f"alter database {database.name} allow_connections true")
+            await until("the line that names the variable", lambda: told(line))
+            assert (await client.get("/api/health/ready")).status_code == 503
+            assert server.log.count(line) == 1
+    assert await database.value("select max_batch_size from core.settings") == 50
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "no-such-host.invalid", "192.0.2.1", "::ffff", "a" * 70, "127.0.0.1 "])
+async def test_an_address_where_nobody_can_listen(host: str) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        settings = {"server__host": host, "server__port": str(listener.getsockname()[1])}
+        code, output = await start(URL, **settings)
+    assert code == 2, output
+    assert re.fullmatch(r"PM__SERVER__HOST, PM__SERVER__PORT: cannot listen there: \S.+\n", output)
+
+
+def test_several_workers_need_a_temporary_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(config.ConfigError, match=r"^PM__SERVER__WORKERS: .*\(TMPDIR\): No such file or directory$"):
+        program.counts_directory()
 
 
 async def test_limits_are_written_at_start_and_audited_when_they_change(
