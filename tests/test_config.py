@@ -269,3 +269,48 @@ async def test_every_setting_of_the_database_has_a_variable(database: Database) 
     text = (ROOT / ".env.example").read_text()
     for row in rows:
         assert f"#{config.setting_variable(row['name'])}={row['default_value']}\n" in text
+
+
+def table(heading: str) -> list[list[str]]:
+    """The cells of the table that stands in docs/settings.md below a heading, without backticks."""
+    text = (ROOT / "docs" / "settings.md").read_text().split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return [
+        [cell.strip(" `") for cell in line.strip("|").split(" | ")]
+        for line in text.splitlines()
+        if line.startswith("| `")
+    ]
+
+
+def test_the_documentation_lists_every_variable_with_its_default() -> None:
+    defaults = tomllib.loads((ROOT / "config" / "default.toml").read_text())
+    expected = {
+        f"PM__{section}__{field}".upper(): str(value)
+        for section, fields in defaults.items()
+        for field, value in fields.items()
+    }
+    rows = table("Of the API")
+    assert {name: default for name, default, *_ in rows} == {
+        **expected, URL_VARIABLE: "required", **dict.fromkeys(METRICS_LOGIN, "none"),
+    }  # fmt: skip
+    assert len(rows) == len(variables() - DATABASE_SETTINGS)
+    assert all(len(row) == 4 and all(row) for row in rows)
+    for name, _, allowed, _ in rows:
+        if bounds := re.fullmatch(r"(\d+) (?:to (\d+)|or more)", allowed):
+            section, field = name.removeprefix("PM__").split("__")
+            schema = SECTIONS[section].model_json_schema()["properties"][field.lower()]
+            lowest = schema.get("minimum", schema.get("exclusiveMinimum", -1) + 1)
+            assert (lowest, schema.get("maximum")) == (int(bounds[1]), int(bounds[2]) if bounds[2] else None), name
+
+
+async def test_the_documentation_lists_every_setting_of_the_database(database: Database) -> None:
+    rows = await database.fetch("select * from admin.show_settings()")
+    assert table("Of the database") == [
+        [
+            row["name"],
+            str(row["default_value"]),
+            row["allowed"],
+            config.setting_variable(row["name"]),
+            row["description"],
+        ]
+        for row in rows
+    ]
