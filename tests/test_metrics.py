@@ -239,13 +239,16 @@ async def test_devices_are_counted_once(database: Database, tmp_path: Path, devi
 async def test_calls_of_the_database(database: Database, tmp_path: Path, device_id: str, group: str) -> None:
     async with serve(database.api_url, tmp_path) as server, server.client(await database.create_key()) as client:
         await client.post(REGISTER, json=registration(device_id, group))
-        await client.post(ONE, json={"device_id": device_id, **point()})
+        alone = {"Idempotency-Key": "key-1"}
+        await client.post(ONE, json={"device_id": device_id, **point()}, headers=alone)
         await client.post(ONE, json={"device_id": device_id})  # refused by the function
+        await client.post(ONE, json={"device_id": device_id, **point(now_ms() - 1)})
         told = await scrape(client)
     name = "database_query_duration_seconds"
     types = told.labels(f"{name}_count", "query_type")
     functions = await database.fetch("select proname from pg_proc where pronamespace = 'api'::regnamespace")
-    assert {"admit", "health", "register_device", "upload_location"} <= types <= {row["proname"] for row in functions}
+    called = {"admit", "health", "register_device", "upload_location", "upload_location_many"}
+    assert called <= types <= {row["proname"] for row in functions}
     assert told.value(f"{name}_count", query_type="upload_location") == 2
     assert told.value(f"{name}_sum", query_type="upload_location") > 0
 
