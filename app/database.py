@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
@@ -13,6 +14,8 @@ import orjson
 from app.errors import Problem, from_postgres
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from app import config
 
 logger = logging.getLogger(__name__)
@@ -80,6 +83,26 @@ class Database:
                 await _release(pool, connection)
             await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  spreads retries
         raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Any]:
+        """A connection that can only read, and sees the database as it is now until the end. Raises Problem."""
+        pool, connection = await self._acquire()
+        ended_well = False
+        try:
+            await connection.execute("begin isolation level repeatable read, read only")
+            yield connection
+            await connection.execute("commit")
+            ended_well = True
+        except asyncpg.PostgresError as error:
+            raise _reported(error) from None
+        except BROKEN as error:
+            logger.error("The connection to the database broke: %s", _reason(error))
+            raise Problem(503) from None
+        finally:
+            if not ended_well:
+                connection.terminate()  # rather than wait for the end of what it is doing
+            await _release(pool, connection)
 
     async def schema_version(self) -> int:
         """The version of the schema; raises Problem."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import orjson
 from starlette.responses import Response
 
+from app import logs
 from app.errors import Problem, field_problem
 from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
 
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from app.admission import Admissions
-    from app.config import Server
+    from app.config import Config
     from app.database import Database
     from app.routes import Endpoint
 
@@ -24,14 +26,14 @@ if TYPE_CHECKING:
 class EndpointApp:
     """Answers one endpoint of the route table."""
 
-    def __init__(self, endpoint: Endpoint, admissions: Admissions, database: Database, server: Server) -> None:
+    def __init__(self, endpoint: Endpoint, admissions: Admissions, database: Database, settings: Config) -> None:
         """An ASGI application for this endpoint."""
         self._endpoint = endpoint
         self._statement = endpoint.statement
         self._admissions = admissions
         self._database = database
-        self._timeout = server.request_timeout_seconds
-        self._max_body = server.max_body_bytes
+        self._timeout = settings.server.request_timeout_seconds
+        self._max_body = settings.server.max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request. Leaving the time limit cancels the statement in PostgreSQL, too."""
@@ -59,15 +61,32 @@ class EndpointApp:
         if not request:
             raise Problem(400, "The request needs a body.")
 
-        if not self._endpoint.idempotent:
-            row = await self._database.fetchrow(self._statement, request)
-        else:
-            context = {"api_key_id": admission.api_key_id, "idempotency_key": idempotency_key(headers)}
-            row = await self._database.fetchrow(self._statement, request, orjson.dumps(context))
-            if row["replayed"]:
-                extra_headers["Idempotent-Replayed"] = "true"
+        return await self._call(request, self._context(scope, headers))
+
+    async def _call(self, request: bytes, context: bytes | None) -> Response:
+        """Calls the function."""
+        row = await self._database.fetchrow(self._statement, *((request,) if context is None else (request, context)))
         answer = row["answer"]
-        return Response(status_code=204) if answer is None else Response(answer, media_type="application/json")
+        response = Response(status_code=204) if answer is None else Response(answer, media_type="application/json")
+        if self._endpoint.idempotent and row["replayed"]:
+            response.headers["Idempotent-Replayed"] = "true"
+        return response
+
+    def _context(self, scope: Scope, headers: Headers) -> bytes | None:
+        """What the function needs to know beside the request, as JSON."""
+        if self._endpoint.idempotent:
+            return orjson.dumps(
+                {"api_key_id": scope["state"]["api_key_id"], "idempotency_key": idempotency_key(headers)}
+            )
+        if self._endpoint.audited:
+            return orjson.dumps(
+                {
+                    "api_key_id": scope["state"]["api_key_id"],
+                    "ip_address": _client_address(scope),
+                    "request_id": logs.request_id.get(),
+                }
+            )
+        return None
 
     def _parameters(self, scope: Scope) -> bytes:
         """The parameters of path and query as a JSON object."""
@@ -79,3 +98,11 @@ class EndpointApp:
             if "\0" in value:
                 raise field_problem(name, "must not hold a NUL character")
         return orjson.dumps(request)
+
+
+def _client_address(scope: Scope) -> str | None:
+    """The client's address; none where there is no IP address, which must not stop an erasure."""
+    try:
+        return str(ip_address(scope["client"][0].partition("%")[0]))  # an inet has no zone
+    except (TypeError, ValueError):
+        return None

@@ -19,6 +19,10 @@ class Endpoint:
     """Query parameters that become fields of the request, as those of the path do. A POST has its body instead."""
     idempotent: bool = False
     """Takes an Idempotency-Key: the function has a context, and says whether its answer is a replay."""
+    audited: bool = False
+    """The function writes the audit log: it has a context that says who asks."""
+    streamed: bool = False
+    """The function only begins an export; the data follow page by page."""
 
     @property
     def has_body(self) -> bool:
@@ -27,10 +31,9 @@ class Endpoint:
 
     @property
     def statement(self) -> str:
-        """The call."""
-        if self.idempotent:
-            return f"select answer, replayed from api.{self.function}($1, $2)"  # noqa: S608  names of this file
-        return f"select api.{self.function}($1) as answer"
+        """The call: one row with the answer, and what else the function tells."""
+        arguments = "$1, $2" if self.idempotent or self.audited else "$1"
+        return f"select * from api.{self.function}({arguments}) as answer"  # noqa: S608  a name of this file
 
 
 # The router tries them in this order: the most frequent first.
@@ -40,4 +43,16 @@ ENDPOINTS = (
     Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True),
     Endpoint("POST", f"{BASE}/devices/register", "register_device"),
     Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),
+    Endpoint(
+        "GET", f"{BASE}/devices/{{device_id}}/data-export", "begin_export", "privacy", audited=True, streamed=True
+    ),
+    Endpoint("DELETE", f"{BASE}/devices/{{device_id}}/data", "erase_device", "privacy", audited=True),
+    Endpoint(
+        "DELETE",
+        f"{BASE}/admin/devices/inactive",
+        "delete_inactive_devices",
+        "admin",
+        query=("older_than_days",),
+        audited=True,
+    ),
 )

@@ -92,6 +92,11 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/core/require_device.sql
 \ir functions/core/erase_device.sql
 \ir functions/core/delete_inactive_devices.sql
+\ir functions/api/begin_export.sql
+\ir functions/api/export_head.sql
+\ir functions/api/export_page.sql
+\ir functions/api/erase_device.sql
+\ir functions/api/delete_inactive_devices.sql
 
 -- Jobs belong to the role that schedules them, so pm_owner, which cannot log in, cannot have any.
 reset role;
