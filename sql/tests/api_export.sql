@@ -159,14 +159,14 @@ analyze core.locations;
 create function pg_temp.read() returns bigint
 language sql
 return (
-    select sum(pg_stat_get_xact_tuples_returned(t.relid) + pg_stat_get_xact_tuples_fetched(t.relid))
-    from pg_partition_tree('core.locations') t where t.isleaf);
+    select sum(t.seq_tup_read + coalesce(t.idx_tup_fetch, 0)) from pg_stat_xact_user_tables t
+    where t.schemaname = 'core' and t.relname ~ '^locations_');
 select pg_temp.read() as before \gset
 select is((select points from api.export_page(pg_temp.request(), '2031-06-11 05:00+00', 100)), 100, 'a page in the middle');
-select cmp_ok(pg_temp.read() - :before, '<', 200::bigint, 'reads little more');
+select ok(pg_temp.read() - :before between 100 and 200, 'reads little more');
 select pg_temp.read() as before \gset
 select is(jsonb_array_length(pg_temp.export(100) -> 'locations'), 20024, 'all of its pages');
-select cmp_ok(pg_temp.read() - :before, '<', 3 * 20024::bigint, 'read little more than all points');
+select ok(pg_temp.read() - :before between 20024 and 2 * 20024, 'read little more than all points');
 
 -- Refusals.
 
