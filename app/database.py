@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
@@ -101,7 +101,8 @@ class Database:
             raise Problem(503) from None
         finally:
             if not ended_well:
-                connection.terminate()  # rather than wait for the end of what it is doing
+                with suppress(asyncpg.InterfaceError):  # it is gone already
+                    connection.terminate()  # rather than wait for the end of what it is doing
             await _release(pool, connection)
 
     async def schema_version(self) -> int:

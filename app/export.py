@@ -109,14 +109,13 @@ class ExportResponse(Response):
     async def _chunks(self, method: str) -> AsyncIterator[bytes]:
         if method == "HEAD":
             return
-        separator = self._head.encode()
+        yield self._head.encode()
         count = 0
         after = None
         while True:
             page, points, after = await self._connection.fetchrow(PAGE, self._request, after, PAGE_POINTS)
             if points:
-                yield separator + page[1:-1]
-                separator = b","
+                yield (b"," if count else b"") + page[1:-1]  # a JSON array without its brackets
                 count += points
             if points < PAGE_POINTS:
                 break
