@@ -25,10 +25,10 @@ select pg_temp.device(2, 'family', false), pg_temp.device(5) \g /dev/null
 set local pm.test_now = '2031-06-03 12:00:00+00';
 select pg_temp.device(3, 'family', false), pg_temp.device(6) \g /dev/null
 
-set local pm.test_now = '2031-07-01 12:00:00+00';
-select is(pg_temp.delete('30'), '{"success": true, "affected_count": 0}', 'unchanged for just so long: not yet');
+set local pm.test_now = '2031-07-01 11:59:59.999+00';
+select is(pg_temp.delete('30'), '{"success": true, "affected_count": 0}', 'unchanged for a moment less: not yet');
 set local pm.test_now = '2031-07-01 12:00:00.001+00';
-select is(pg_temp.delete('30'), '{"success": true, "affected_count": 2}', 'a moment later');
+select is(pg_temp.delete('30'), '{"success": true, "affected_count": 2}', 'for a moment more');
 select set_eq(
     'select device_id from core.devices', 'select pg_temp.id(n) from unnest(array[2, 3, 5, 6]) n', 'those that were active or changed later stay');
 select is((select count(*) from core.locations), 0::bigint, 'its points are gone');
