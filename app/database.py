@@ -62,15 +62,19 @@ class Database:
                 self._pool.terminate()
 
     async def fetchrow(self, statement: str, *arguments: Any) -> asyncpg.Record:
-        """Runs a statement that returns one row, in a transaction of its own, committed when this returns.
+        """Runs a statement that returns one row. Raises Problem."""
+        (row,) = await self.fetch(statement, *arguments)
+        return row
+
+    async def fetch(self, statement: str, *arguments: Any) -> list[asyncpg.Record]:
+        """Runs a statement in a transaction of its own, committed when this returns; its rows.
 
         Raises Problem. A deadlock or serialization failure is tried again: its transaction left nothing behind.
         """
         for attempt in range(1, ATTEMPTS + 1):
             pool, connection = await self._acquire()
             try:
-                row = await connection.fetchrow(statement, *arguments)
-                return cast("asyncpg.Record", row)
+                return cast("list[asyncpg.Record]", await connection.fetch(statement, *arguments))
             except asyncpg.PostgresError as error:
                 if error.sqlstate in RETRIED and attempt < ATTEMPTS:
                     logger.warning("Trying again", extra={"sqlstate": error.sqlstate})

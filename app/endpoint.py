@@ -13,8 +13,10 @@ from starlette.responses import Response
 from app import logs
 from app.errors import Problem, field_problem
 from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
+from app.uploads import Uploads
 
 if TYPE_CHECKING:
+    from asyncpg import Record
     from starlette.types import Receive, Scope, Send
 
     from app.admission import Admissions
@@ -34,6 +36,9 @@ class EndpointApp:
         self._database = database
         self._timeout = settings.server.request_timeout_seconds
         self._max_body = settings.server.max_body_bytes
+        self._uploads = (
+            Uploads(database, endpoint.function, endpoint.together, self._timeout) if endpoint.together else None
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request. Leaving the time limit cancels the statement in PostgreSQL, too."""
@@ -61,31 +66,32 @@ class EndpointApp:
         if not request:
             raise Problem(400, "The request needs a body.")
 
-        return await self._call(request, self._context(scope, headers))
+        key = idempotency_key(headers) if self._endpoint.idempotent else None
+        if self._uploads is not None and key is None:
+            row = await self._uploads.store(request)
+            if row is not None:
+                return self._response(row)
+        return await self._call(request, self._context(scope, key))
 
     async def _call(self, request: bytes, context: bytes | None) -> Response:
         """Calls the function."""
         row = await self._database.fetchrow(self._statement, *((request,) if context is None else (request, context)))
-        answer = row["answer"]
-        response = Response(status_code=204) if answer is None else Response(answer, media_type="application/json")
+        response = self._response(row)
         if self._endpoint.idempotent and row["replayed"]:
             response.headers["Idempotent-Replayed"] = "true"
         return response
 
-    def _context(self, scope: Scope, headers: Headers) -> bytes | None:
+    def _response(self, row: Record) -> Response:
+        answer = row["answer"]
+        return Response(status_code=204) if answer is None else Response(answer, media_type="application/json")
+
+    def _context(self, scope: Scope, key: str | None) -> bytes | None:
         """What the function needs to know beside the request, as JSON."""
+        context = {"api_key_id": scope["state"]["api_key_id"]}
         if self._endpoint.idempotent:
-            return orjson.dumps(
-                {"api_key_id": scope["state"]["api_key_id"], "idempotency_key": idempotency_key(headers)}
-            )
+            return orjson.dumps({**context, "idempotency_key": key})
         if self._endpoint.audited:
-            return orjson.dumps(
-                {
-                    "api_key_id": scope["state"]["api_key_id"],
-                    "ip_address": _client_address(scope),
-                    "request_id": logs.request_id.get(),
-                }
-            )
+            return orjson.dumps({**context, "ip_address": _client_address(scope), "request_id": logs.request_id.get()})
         return None
 
     def _parameters(self, scope: Scope) -> bytes:

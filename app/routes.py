@@ -23,6 +23,8 @@ class Endpoint:
     """The function writes the audit log: it has a context that says who asks."""
     streamed: bool = False
     """The function only begins an export; the data follow page by page."""
+    together: int = 0
+    """How many requests without an Idempotency-Key may share a call of the function's _many."""
 
     @property
     def has_body(self) -> bool:
@@ -38,9 +40,9 @@ class Endpoint:
 
 # The router tries them in this order: the most frequent first.
 ENDPOINTS = (
-    Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True),
+    Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True, together=64),
     Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",)),
-    Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True),
+    Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True, together=16),
     Endpoint("POST", f"{BASE}/devices/register", "register_device"),
     Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),
     Endpoint(

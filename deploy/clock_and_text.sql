@@ -9,5 +9,6 @@ set local role pm_owner;
 \ir ../sql/functions/core/trim_blanks.sql
 \ir ../sql/functions/core/parse_uuid.sql
 \ir ../sql/functions/core/to_float8.sql
+\ir ../sql/functions/core/flush_to_zero.sql
 
 commit;

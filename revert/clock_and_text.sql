@@ -3,6 +3,7 @@
 begin;
 set local role pm_owner;
 
+drop function core.flush_to_zero(float8);
 drop function core.to_float8(numeric);
 drop function core.parse_uuid(text);
 drop function core.trim_blanks(text);

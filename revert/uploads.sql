@@ -3,9 +3,13 @@
 begin;
 set local role pm_owner;
 
+drop function core.store_together(uuid[], jsonb[]);
 drop function core.store_locations(uuid, core.point_columns);
-drop function core.point_rows(uuid, core.point_columns, timestamptz);
+drop function core.store_points(uuid[], core.point_columns);
+drop function core.upload_answer(integer, integer);
+drop function core.batch_error(jsonb);
 drop function core.parse_points(jsonb, text, jsonb);
+drop function core.read_points(jsonb[], timestamptz);
 drop type core.point_columns;
 
 commit;

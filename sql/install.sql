@@ -14,6 +14,7 @@ set local role pm_owner;
 \ir functions/core/trim_blanks.sql
 \ir functions/core/parse_uuid.sql
 \ir functions/core/to_float8.sql
+\ir functions/core/flush_to_zero.sql
 
 -- Tables and views.
 \ir schema/settings.sql
@@ -43,9 +44,13 @@ set local role pm_owner;
 \ir functions/core/require_valid.sql
 \ir functions/core/require_place.sql
 \ir schema/point_columns.sql
+\ir functions/core/read_points.sql
 \ir functions/core/parse_points.sql
-\ir functions/core/point_rows.sql
+\ir functions/core/batch_error.sql
+\ir functions/core/upload_answer.sql
+\ir functions/core/store_points.sql
 \ir functions/core/store_locations.sql
+\ir functions/core/store_together.sql
 \ir functions/core/fingerprint.sql
 \ir functions/core/find_replay.sql
 \ir functions/core/store_answer.sql
@@ -63,6 +68,8 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/api/deactivate_device.sql
 \ir functions/api/upload_location.sql
 \ir functions/api/upload_locations.sql
+\ir functions/api/upload_location_many.sql
+\ir functions/api/upload_locations_many.sql
 \ir functions/api/health.sql
 \ir functions/api/prepare.sql
 

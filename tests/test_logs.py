@@ -30,9 +30,12 @@ IDEMPOTENCY_KEY = "idempotency-SecretKey-0123456789"
 PASSWORD = "SecretPassword-0123456789"  # noqa: S105
 QUOTE_THE_REQUEST = """
     create or replace function api.upload_location(
-        p_request jsonb, p_context jsonb default '{}', out answer json, out replayed boolean
+        p_request jsonb, p_context jsonb default '{}', out answer json, out replayed boolean, out counted integer
     ) language plpgsql as
-    $$ begin raise exception 'broken' using detail = p_request, hint = p_context; end $$
+    $$ begin raise exception 'broken' using detail = p_request, hint = p_context; end $$;
+    create or replace function api.upload_location_many(p_requests jsonb[])
+    returns table (request integer, answer json, counted integer) language plpgsql as
+    $$ begin raise exception 'broken' using detail = p_requests; end $$;
 """
 ACCESS_FIELDS = {
     "timestamp", "level", "target", "message", "request_id", "method", "path", "status", "duration_ms", "api_key_id",

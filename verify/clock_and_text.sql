@@ -10,6 +10,7 @@ from (values
     ('core.rfc3339(timestamptz)', 's', false, null),
     ('core.trim_blanks(text)', 'i', false, null),
     ('core.parse_uuid(text)', 'i', false, null),
+    ('core.flush_to_zero(float8)', 'i', false, null),
     ('core.to_float8(numeric)', 'i', false, null)
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p

@@ -6,9 +6,13 @@ begin;
 -- search_path changes what it means; nobody but the owner may call it.
 select f.signature, 1 / count(p.oid)
 from (values
+    ('core.batch_error(jsonb)', 's', false, null),
     ('core.parse_points(jsonb, text, jsonb)', 'v', false, null),
-    ('core.point_rows(uuid, core.point_columns, timestamptz)', 's', false, null),
-    ('core.store_locations(uuid, core.point_columns)', 'v', false, null)
+    ('core.read_points(jsonb[], timestamptz)', 's', false, null),
+    ('core.store_locations(uuid, core.point_columns)', 'v', false, null),
+    ('core.store_points(uuid[], core.point_columns)', 'v', false, null),
+    ('core.store_together(uuid[], jsonb[])', 'v', false, null),
+    ('core.upload_answer(integer, integer)', 's', false, null)
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p
     on p.oid = to_regprocedure(f.signature)

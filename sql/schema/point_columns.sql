@@ -1,8 +1,9 @@
--- Points of an upload, read and valid: a column each, all of the same length.
+-- Points of uploads, read and valid: a column each, all of the same length.
 --
 -- Arrays, because they are passed between functions and unnested into an INSERT without being read again.
 
 create type core.point_columns as (
+    request       integer[],
     captured_at   timestamptz[],
     latitude      core.latitude[],
     longitude     core.longitude[],
@@ -15,4 +16,5 @@ create type core.point_columns as (
     network_type  text[]
 );
 
-comment on type core.point_columns is 'Points of an upload, read and valid: a column each.';
+comment on type core.point_columns is 'Points of uploads, read and valid: a column each.';
+comment on column core.point_columns.request is 'Which of the requests a point came with, from 1';

@@ -24,22 +24,22 @@ return (
 
 -- Replays.
 
-select is(pg_temp.one('a'), '("{""success"" : true, ""processed_count"" : 1}",f)', 'the first request runs');
+select is(pg_temp.one('a'), '("{""success"" : true, ""processed_count"" : 1}",f,1)', 'the first request runs');
 update core.devices set last_seen_at = '2031-06-01';
 select is(
-    pg_temp.one('a'), '("{""success"" : true, ""processed_count"" : 1}",t)',
+    pg_temp.one('a'), '("{""success"" : true, ""processed_count"" : 1}",t,0)',
     'its repetition gets the same answer, not that of a duplicate');
 select is((select last_seen_at from core.devices where device_id = pg_temp.id(1)), '2031-06-01', 'and does nothing');
 select is(
-    pg_temp.batch('a'), '("{""success"" : true, ""processed_count"" : 2, ""duplicate_count"" : 1}",f)',
+    pg_temp.batch('a'), '("{""success"" : true, ""processed_count"" : 2, ""duplicate_count"" : 1}",f,1)',
     'the same key at the other endpoint is another key');
 select is(
-    pg_temp.batch('a'), '("{""success"" : true, ""processed_count"" : 2, ""duplicate_count"" : 1}",t)',
+    pg_temp.batch('a'), '("{""success"" : true, ""processed_count"" : 2, ""duplicate_count"" : 1}",t,0)',
     'with answers of its own');
 select is(
-    pg_temp.one('a', p_api_key_id => 2), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",f)',
+    pg_temp.one('a', p_api_key_id => 2), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",f,0)',
     'so is that of another API key');
-select is(pg_temp.one('b'), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",f)', 'and another key');
+select is(pg_temp.one('b'), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",f,0)', 'and another key');
 
 -- Another request.
 
@@ -58,26 +58,26 @@ select throws_ok(
 select throws_ok($$ select pg_temp.batch('c', '{"locations": []}') $$, 'PT400', null, 'an empty batch');
 select is((select count(*) from core.idempotency_keys where api_key_id = 1), 3::bigint, 'these keys are not stored');
 select is(
-    pg_temp.one('c', '{"timestamp": 1940587200500}'), '("{""success"" : true, ""processed_count"" : 1}",f)',
+    pg_temp.one('c', '{"timestamp": 1940587200500}'), '("{""success"" : true, ""processed_count"" : 1}",f,1)',
     'so the corrected request runs');
 
 -- Time.
 
 set local pm.test_now = '2031-07-01 11:59:59+00';
-select is(pg_temp.one('a'), '("{""success"" : true, ""processed_count"" : 1}",t)', 'a replay after 23 hours');
+select is(pg_temp.one('a'), '("{""success"" : true, ""processed_count"" : 1}",t,0)', 'a replay after 23 hours');
 set local pm.test_now = '2031-07-01 12:00:00+00';
 select is(
-    pg_temp.one('a', '{"speed": 1}'), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",f)',
+    pg_temp.one('a', '{"speed": 1}'), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",f,0)',
     'after 24 hours the key is new');
 select is(
-    pg_temp.one('a', '{"speed": 1}'), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",t)',
+    pg_temp.one('a', '{"speed": 1}'), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",t,0)',
     'and replays its new answer');
 
 -- A replay is given even where the request would be refused now.
 set local pm.test_now = '2031-07-01 12:01:00+00';
 select api.deactivate_device(jsonb_build_object('device_id', pg_temp.id(1))) \g /dev/null
 select is(
-    pg_temp.one('a', '{"speed": 1}'), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",t)',
+    pg_temp.one('a', '{"speed": 1}'), '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",t,0)',
     'of a device that is inactive since');
 
 -- A device that is erased takes its answers with it.

@@ -5,7 +5,7 @@ begin;
 select plan(18);
 
 select pg_temp.function_is('api.upload_location(jsonb, jsonb)',
-    $$p_request jsonb, p_context jsonb DEFAULT '{}'::jsonb, OUT answer json, OUT replayed boolean$$, 'record', 'volatile definer', 'pm_api');
+    $$p_request jsonb, p_context jsonb DEFAULT '{}'::jsonb, OUT answer json, OUT replayed boolean, OUT counted integer$$, 'record', 'volatile definer', 'pm_api');
 
 set local timezone = 'UTC';
 set local pm.test_now = '2031-06-30 12:00:00+00';
@@ -16,10 +16,10 @@ return pg_temp.point(jsonb_build_object('device_id', pg_temp.id(p_device)) || p_
 
 select is(
     (select u::text from api.upload_location(pg_temp.request()) u),
-    '("{""success"" : true, ""processed_count"" : 1}",f)', 'a point');
+    '("{""success"" : true, ""processed_count"" : 1}",f,1)', 'a point');
 select is(
     (select u::text from api.upload_location(pg_temp.request()) u),
-    '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",f)', 'the same point again');
+    '("{""success"" : true, ""processed_count"" : 1, ""duplicate_count"" : 1}",f,0)', 'the same point again');
 select is(
     (select answer::text from api.upload_location(pg_temp.request('{"latitude": 1}'))),
     '{"success" : true, "processed_count" : 1, "duplicate_count" : 1}', 'a point is its device and time, whatever else it says');

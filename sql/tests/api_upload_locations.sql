@@ -5,7 +5,7 @@ begin;
 select plan(22);
 
 select pg_temp.function_is('api.upload_locations(jsonb, jsonb)',
-    $$p_request jsonb, p_context jsonb DEFAULT '{}'::jsonb, OUT answer json, OUT replayed boolean$$, 'record', 'volatile definer', 'pm_api');
+    $$p_request jsonb, p_context jsonb DEFAULT '{}'::jsonb, OUT answer json, OUT replayed boolean, OUT counted integer$$, 'record', 'volatile definer', 'pm_api');
 
 set local pm.test_now = '2031-06-30 12:00:00+00';
 select pg_temp.device(1), pg_temp.device(2, 'family', false) \g /dev/null
@@ -21,22 +21,22 @@ create function pg_temp.answer(p_request jsonb) returns text
 language sql
 return (select u::text from api.upload_locations(p_request) u);
 
-select is(pg_temp.answer(pg_temp.batch(1)), '("{""success"" : true, ""processed_count"" : 1}",f)', 'one point');
+select is(pg_temp.answer(pg_temp.batch(1)), '("{""success"" : true, ""processed_count"" : 1}",f,1)', 'one point');
 select is(
-    pg_temp.answer(pg_temp.batch(50)), '("{""success"" : true, ""processed_count"" : 50, ""duplicate_count"" : 1}",f)',
+    pg_temp.answer(pg_temp.batch(50)), '("{""success"" : true, ""processed_count"" : 50, ""duplicate_count"" : 1}",f,49)',
     '50 points, one of them sent before');
 select is((select count(*) from core.locations), 50::bigint, 'each is stored once');
 select is(
-    pg_temp.answer(pg_temp.batch(12)), '("{""success"" : true, ""processed_count"" : 12, ""duplicate_count"" : 12}",f)',
+    pg_temp.answer(pg_temp.batch(12)), '("{""success"" : true, ""processed_count"" : 12, ""duplicate_count"" : 12}",f,0)',
     'all sent before');
 select is(
     pg_temp.answer(pg_temp.batch(3, '{"0": {"timestamp": 1940500000000}, "1": {"timestamp": 1940500000000}}')),
-    '("{""success"" : true, ""processed_count"" : 3, ""duplicate_count"" : 2}",f)', 'duplicates within a batch, and of one before');
+    '("{""success"" : true, ""processed_count"" : 3, ""duplicate_count"" : 2}",f,1)', 'duplicates within a batch, and of one before');
 select is(
     pg_temp.answer(jsonb_build_object('device_id', pg_temp.id(1), 'locations', jsonb_build_array(
         pg_temp.point(jsonb_build_object('device_id', pg_temp.id(2), 'timestamp', 1940400000000)),
         pg_temp.point('{"device_id": 5, "timestamp": 1940400000001}')))),
-    '("{""success"" : true, ""processed_count"" : 2}",f)', 'a device_id inside a point is ignored');
+    '("{""success"" : true, ""processed_count"" : 2}",f,2)', 'a device_id inside a point is ignored');
 select is((select count(*) from core.locations where device_id = pg_temp.id(1)), 53::bigint, 'those are of the batch''s device');
 
 -- How many.

@@ -1,12 +1,13 @@
--- core.trim_blanks, core.parse_uuid, core.to_float8
+-- core.trim_blanks, core.parse_uuid, core.to_float8, core.flush_to_zero
 
 begin;
 \ir fixtures.psql
-select plan(24);
+select plan(25);
 
 select pg_temp.function_is('core.trim_blanks(text)', 'p_text text', 'text', 'immutable', null);
 select pg_temp.function_is('core.parse_uuid(text)', 'p_text text', 'uuid', 'immutable', null);
 select pg_temp.function_is('core.to_float8(numeric)', 'p_number numeric', 'double precision', 'immutable', null);
+select pg_temp.function_is('core.flush_to_zero(double precision)', 'p_number double precision', 'double precision', 'immutable', null);
 
 -- Blanks.
 
@@ -42,10 +43,10 @@ select is(core.parse_uuid(null), null, 'null stays null');
 
 select is(core.to_float8(16.3738), 16.3738::float8, 'an ordinary number');
 select is(core.to_float8(1e-400), 0::float8, 'too small for a float8 is 0');
-select is(core.to_float8(-1e-38)::float4, 0::float4, 'too small for a float4 is 0, so that a later cast succeeds');
-select is(core.to_float8(1e-36)::float4, 1e-36::float4, 'small numbers that fit are kept');
+select is(core.flush_to_zero(-1e-38)::float4, 0::float4, 'too small for a float4 is 0, so that a later cast succeeds');
+select is(core.flush_to_zero(core.to_float8(1.23456789012345678e-36)), 1.2345678901234568e-36::float8, 'small numbers that fit are kept');
 select is(core.to_float8(3.4028234e38)::float4, 3.4028234e38::float4, 'the largest float4');
-select is(core.to_float8(null), null, 'null stays null');
+select is(core.flush_to_zero(core.to_float8(null)), null, 'null stays null');
 
 select * from finish();
 rollback;

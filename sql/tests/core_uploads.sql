@@ -1,18 +1,19 @@
--- core.parse_points, core.point_rows, core.store_locations
+-- core.read_points, core.parse_points, core.batch_error, core.upload_answer, core.store_points, core.store_locations
 
 begin;
 \ir fixtures.psql
-select plan(36);
+select plan(51);
 
+select pg_temp.function_is('core.read_points(jsonb[], timestamptz)', 'p_lists jsonb[], p_now timestamp with time zone',
+    'core.point_columns', 'stable', null);
 select pg_temp.function_is('core.parse_points(jsonb, text, jsonb)', 'p_points jsonb, p_prefix text, p_errors jsonb',
     'core.point_columns', 'volatile', null);
-select pg_temp.function_is('core.point_rows(uuid, core.point_columns, timestamptz)',
-    'p_device_id uuid, p_points core.point_columns, p_now timestamp with time zone',
-    'TABLE(device_id uuid, captured_at timestamp with time zone, created_at timestamp with time zone, latitude core.latitude, '
-    'longitude core.longitude, altitude core.altitude, accuracy core.accuracy, bearing core.bearing, speed core.speed, '
-    'battery_level core.battery_level, provider text, network_type text)', 'stable', null);
-select pg_temp.function_is('core.store_locations(uuid, core.point_columns)', 'p_device_id uuid, p_points core.point_columns', 'json',
-    'volatile', null);
+select pg_temp.function_is('core.batch_error(jsonb)', 'p_request jsonb', 'text', 'stable', null);
+select pg_temp.function_is('core.upload_answer(integer, integer)', 'p_points integer, p_stored integer', 'json', 'stable', null);
+select pg_temp.function_is('core.store_points(uuid[], core.point_columns)', 'p_devices uuid[], p_points core.point_columns',
+    'TABLE(request integer, points integer, stored integer)', 'volatile', null);
+select pg_temp.function_is('core.store_locations(uuid, core.point_columns)',
+    'p_device_id uuid, p_points core.point_columns, OUT answer json, OUT counted integer', 'record', 'volatile', null);
 
 set local timezone = 'UTC';
 set local pm.test_now = '2031-06-30 12:00:00.5+00';
@@ -53,6 +54,41 @@ select is_empty(
         <> timestamptz '2031-06-30 12:00:00+00' + make_interval(secs => (ms - 1940587200000) / 1000.0)
     $$,
     'each millisecond is exact');
+
+select is(
+    (
+        select array_agg(format('%s: %s', r, to_char(c, 'HH24:MI')) order by n)
+        from core.read_points(
+            array[
+                jsonb_build_array(pg_temp.point('{"timestamp": 1940587260000}'), pg_temp.point('{"timestamp": 1940587200000}')),
+                '[]',
+                jsonb_build_array(pg_temp.point('{"timestamp": 1940587320000}'))],
+            core.now()) p
+        cross join lateral unnest(p.request, p.captured_at) with ordinality u(r, c, n)
+    ),
+    '{"1: 12:01","1: 12:00","3: 12:02"}', 'points of several requests, in their order');
+select is((core.read_points(array['[]'::jsonb], core.now())).request, null, 'no points at all');
+select throws_ok(
+    $$ select core.read_points(array[jsonb_build_array(pg_temp.point()), jsonb_build_array(pg_temp.point('{"speed": "5"}'))], core.now()) $$,
+    '22023', null, 'one that is of another type fails all');
+select throws_ok(
+    $$ select core.read_points(array[jsonb_build_array(pg_temp.point('{"timestamp": 1940500800000.5}'))], core.now()) $$,
+    '22000', 'A point breaks a rule.', 'one that breaks a rule fails all');
+
+-- Batches and answers.
+
+select is(
+    array(
+        select core.batch_error(b)
+        from unnest(array[
+            '{}', '{"locations": null}', '{"locations": {}}', '{"locations": []}', '{"locations": [1]}', '[]', '5',
+            jsonb_build_object('locations', to_jsonb(array_fill(1, array[50]))), jsonb_build_object('locations', to_jsonb(array_fill(1, array[51])))
+        ]::jsonb[]) with ordinality u(b, n) order by n),
+    array['is required', 'is required', 'must be an array', 'must hold 1 to 50 points', null, 'is required', 'is required', null,
+        'must hold 1 to 50 points'],
+    'what is wrong with a batch');
+select is(core.upload_answer(5, 5)::text, '{"success" : true, "processed_count" : 5}', 'all were new');
+select is(core.upload_answer(5, 3)::text, '{"success" : true, "processed_count" : 5, "duplicate_count" : 2}', 'not all were new');
 
 -- Whatever core.location_errors objects to is refused, and nothing else: the strict reading and the search for what to
 -- tell know the same rules.
@@ -95,11 +131,11 @@ set local pm.test_now = '2031-06-30 12:30:00.5+00';
 
 create function pg_temp.upload(variadic p_minutes integer[]) returns jsonb
 language sql
-return core.store_locations(pg_temp.id(1), core.parse_points(
+return (core.store_locations(pg_temp.id(1), core.parse_points(
     (
         select jsonb_agg(pg_temp.point(jsonb_build_object('timestamp', 1940587200000 + m * 60000, 'latitude', m, 'battery_level', m)) order by n)
         from unnest(p_minutes) with ordinality e(m, n)
-    ), null, '[]'))::jsonb;
+    ), null, '[]'))).answer::jsonb;
 create function pg_temp.last() returns text
 language sql
 return (
@@ -163,13 +199,49 @@ select core.store_locations(pg_temp.id(1), core.parse_points(jsonb_build_array(p
 select is((select (last_altitude, last_bearing, last_speed, last_battery_level)::text from core.devices where device_id = pg_temp.id(1)),
     '(,,,)', 'and only those');
 
+-- How many were new; of several requests at once.
+
+select is(
+    (core.store_locations(pg_temp.id(1), core.parse_points(jsonb_build_array(
+        pg_temp.point('{"timestamp": 1940587200000}'), pg_temp.point('{"timestamp": 1940587260000}'),
+        pg_temp.point('{"timestamp": 1940589120000}')), null, '[]'))).counted,
+    2, 'only new points are counted');
+
+select pg_temp.device(4), pg_temp.device(5) \g /dev/null
+select is(
+    array(
+        select s::text
+        from core.store_points(
+            array[pg_temp.id(5), null, pg_temp.id(4), pg_temp.id(1)],
+            core.read_points(
+                array[
+                    jsonb_build_array(pg_temp.point('{"timestamp": 1940587260000, "latitude": 1}'),
+                        pg_temp.point('{"timestamp": 1940587200000, "latitude": 2}')),
+                    jsonb_build_array(pg_temp.point()),
+                    jsonb_build_array(pg_temp.point('{"timestamp": 1940587200000, "latitude": 3}')),
+                    jsonb_build_array(pg_temp.point('{"timestamp": 1940587200000}'), pg_temp.point('{"timestamp": 1940587230000}'))],
+                core.now())) s
+        order by s.request),
+    array['(1,2,2)', '(3,1,1)', '(4,2,1)'], 'each request has its counts; one without a device is left out');
+select is(
+    array(
+        select format('%s %s %s', right(d.device_id::text, 1), to_char(d.last_captured_at, 'HH24:MI'), d.last_latitude)
+        from core.devices d where d.active and d.last_seen_at = core.now() order by 1),
+    array['1 12:32 48.2', '4 12:00 3', '5 12:01 1'], 'each device has its newest point');
+select is(
+    array(select format('%s %s', right(l.device_id::text, 1), count(*)) from core.locations l where l.device_id in (pg_temp.id(4), pg_temp.id(5))
+        group by l.device_id order by 1),
+    array['4 1', '5 2'], 'and its points');
+select is((select count(*) from core.store_points(array[null::uuid], core.read_points(array[jsonb_build_array(pg_temp.point())], core.now()))),
+    0::bigint, 'nothing to store');
+
 -- No device.
 
 select throws_ok($$ select core.store_locations(pg_temp.id(2), core.parse_points(jsonb_build_array(pg_temp.point()), null, '[]')) $$,
     'PT404', 'Device not found. Please register first.', 'an inactive device');
 select throws_ok($$ select core.store_locations(pg_temp.id(3), core.parse_points(jsonb_build_array(pg_temp.point()), null, '[]')) $$,
     'PT404', 'Device not found. Please register first.', 'an unknown device');
-select is((select count(*) from core.locations where device_id <> pg_temp.id(1)), 0::bigint, 'nothing of theirs is stored');
+select is((select count(*) from core.locations where device_id in (pg_temp.id(2), pg_temp.id(3))), 0::bigint, 'nothing of theirs is stored');
 
 select * from finish();
 rollback;

@@ -23,10 +23,10 @@ select is_empty(
 select is_empty(
     $$ select name from routine where schema in ('api', 'admin') and prokind <> 'f' $$, 'all of api and admin are functions');
 select is_empty(
-    $$ select name from routine where prosecdef and proconfig is distinct from array['search_path=pg_catalog, pg_temp'] $$,
+    $$ select name from routine where prosecdef and proconfig[1] is distinct from 'search_path=pg_catalog, pg_temp' $$,
     'whatever runs with its owner''s rights has a pinned search_path');
 select is_empty(
-    $$ select name from routine where proconfig is distinct from array['search_path=pg_catalog, pg_temp'] and prosqlbody is null and prokind <> 'p' $$,
+    $$ select name from routine where proconfig[1] is distinct from 'search_path=pg_catalog, pg_temp' and prosqlbody is null and prokind <> 'p' $$,
     'so has all else, but for SQL-standard bodies, which need none, and procedures that commit, which can have none');
 select is_empty(
     $$ select name from routine where schema = 'core' and prosecdef $$, 'nothing of core does: the functions of the other schemas do');

@@ -1,0 +1,38 @@
+-- core.store_together(devices, lists): stores the points of several uploads in one go, as far as that is plain.
+--
+-- p_devices: the device of each; p_lists: its points, as a JSON array. Left out, and to be uploaded alone: what is of no
+-- active device, of a device whose row another transaction holds, or the second of a device. So it waits for nobody, and
+-- none of the uploads is held up by another.
+--
+-- Locks: the rows of devices that are free, then the points. Errors: those of core.read_points, for all of them.
+
+create function core.store_together(p_devices uuid[], p_lists jsonb[])
+returns table (request integer, answer json, counted integer)
+language plpgsql volatile rows 50 set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan set enable_seqscan = off  -- see core.store_points
+as $$
+declare
+    v_points  core.point_columns := core.read_points(p_lists, core.now());
+    v_devices uuid[];
+begin
+    select array_agg(d.device_id order by r.request)
+    into v_devices
+    from (
+        select u.device_id, u.request, row_number() over (partition by u.device_id order by u.request) as nth
+        from unnest(p_devices) with ordinality u(device_id, request)
+    ) r
+    left join (
+        select l.device_id
+        from core.devices l
+        where l.device_id = any(p_devices) and l.active
+        for no key update skip locked
+    ) d on d.device_id = r.device_id and r.nth = 1;
+
+    return query
+    select s.request, core.upload_answer(s.points, s.stored), s.stored
+    from core.store_points(v_devices, v_points) s;
+end
+$$;
+
+comment on function core.store_together(uuid[], jsonb[]) is 'Stores the points of several uploads in one go, as far as that is plain.';
+revoke all on function core.store_together(uuid[], jsonb[]) from public;
