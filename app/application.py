@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import Route
+from starlette.routing import Match, Route
 
 from app import config, logs
 from app.admission import Admissions
 from app.database import Database
 from app.endpoint import EndpointApp
 from app.errors import Problem
+from app.export import ExportApp
 from app.health import Health
 from app.middleware import Cors, Gzip, RequestContext
 from app.routes import ENDPOINTS
@@ -72,7 +73,11 @@ def build(settings: config.Config) -> Starlette:
     app = Starlette(
         routes=[
             *(
-                Route(e.path, EndpointApp(e, admissions, database, settings.server), methods=[e.method])
+                Route(
+                    e.path,
+                    (ExportApp if e.streamed else EndpointApp)(e, admissions, database, settings),
+                    methods=[e.method],
+                )
                 for e in ENDPOINTS
             ),
             *Health(database, shutdown).routes,
@@ -86,10 +91,14 @@ def build(settings: config.Config) -> Starlette:
     return app
 
 
-async def _http_error(_: Request, error: HTTPException) -> Response:
+async def _http_error(request: Request, error: HTTPException) -> Response:
     """Answers what the router refuses: an unknown route, a wrong method."""
     messages = {404: "There is no such route.", 405: "This route does not have that method."}
-    return Problem(error.status_code, messages.get(error.status_code), headers=dict(error.headers or {})).response()
+    headers = dict(error.headers or {})
+    if "Allow" in headers:  # the methods of one route; an address may have several
+        matching = (r.methods for r in request.app.routes if r.matches(request.scope)[0] is not Match.NONE)
+        headers["Allow"] = ", ".join(sorted(set().union(*matching)))
+    return Problem(error.status_code, messages.get(error.status_code), headers=headers).response()
 
 
 async def _problem(_: Request, error: Problem) -> Response:

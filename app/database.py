@@ -7,13 +7,17 @@ import logging
 import random
 import re
 import time
-from typing import Any, cast
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, cast
 
 import asyncpg
 import orjson
 
 from app import config, metrics
 from app.errors import Problem, from_postgres
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +97,27 @@ class Database:
                 await _release(pool, connection)
             await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  spreads retries
         raise AssertionError("unreachable")
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Any]:
+        """A connection that can only read, and sees the database as it is now until the end. Raises Problem."""
+        pool, connection = await self._acquire()
+        ended_well = False
+        try:
+            await connection.execute("begin isolation level repeatable read, read only")
+            yield connection
+            await connection.execute("commit")
+            ended_well = True
+        except asyncpg.PostgresError as error:
+            raise _reported(error) from None
+        except BROKEN as error:
+            logger.error("The connection to the database broke: %s", type(error).__name__)
+            raise Problem(503) from None
+        finally:
+            if not ended_well:
+                with suppress(asyncpg.InterfaceError):  # it is gone already
+                    connection.terminate()  # rather than wait for the end of what it is doing
+            await _release(pool, connection)
 
     async def schema_version(self) -> int:
         """The version of the schema; raises Problem."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import orjson
 from starlette.responses import Response
 
-from app import metrics
+from app import logs, metrics
 from app.errors import Problem, field_problem
 from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
 from app.uploads import Uploads
 
 if TYPE_CHECKING:
+    from asyncpg import Record
     from starlette.types import Receive, Scope, Send
 
     from app.admission import Admissions
-    from app.config import Server
+    from app.config import Config
     from app.database import Database
     from app.routes import Endpoint
 
@@ -26,14 +28,14 @@ if TYPE_CHECKING:
 class EndpointApp:
     """Answers one endpoint of the route table."""
 
-    def __init__(self, endpoint: Endpoint, admissions: Admissions, database: Database, server: Server) -> None:
+    def __init__(self, endpoint: Endpoint, admissions: Admissions, database: Database, settings: Config) -> None:
         """An ASGI application for this endpoint."""
         self._endpoint = endpoint
         self._statement = endpoint.statement
         self._admissions = admissions
         self._database = database
-        self._timeout = server.request_timeout_seconds
-        self._max_body = server.max_body_bytes
+        self._timeout = settings.server.request_timeout_seconds
+        self._max_body = settings.server.max_body_bytes
         self._uploads = (
             Uploads(database, endpoint.function, endpoint.together, self._timeout) if endpoint.together else None
         )
@@ -65,18 +67,34 @@ class EndpointApp:
             raise Problem(400, "The request needs a body.")
 
         key = idempotency_key(headers) if self._endpoint.idempotent else None
-        row = await self._uploads.store(request) if self._uploads is not None and key is None else None
-        if row is None and not self._endpoint.idempotent:
-            row = await self._database.fetchrow(self._statement, request)
-        elif row is None:
-            context = {"api_key_id": admission.api_key_id, "idempotency_key": key}
-            row = await self._database.fetchrow(self._statement, request, orjson.dumps(context))
-            if row["replayed"]:
-                extra_headers["Idempotent-Replayed"] = "true"
+        if self._uploads is not None and key is None:
+            row = await self._uploads.store(request)
+            if row is not None:
+                return self._response(row)
+        return await self._call(request, self._context(scope, key))
+
+    async def _call(self, request: bytes, context: bytes | None) -> Response:
+        """Calls the function."""
+        row = await self._database.fetchrow(self._statement, *((request,) if context is None else (request, context)))
+        response = self._response(row)
+        if self._endpoint.idempotent and row["replayed"]:
+            response.headers["Idempotent-Replayed"] = "true"
+        return response
+
+    def _response(self, row: Record) -> Response:
         if self._endpoint.counter is not None:
             metrics.count(self._endpoint.counter, row["counted"])
         answer = row["answer"]
         return Response(status_code=204) if answer is None else Response(answer, media_type="application/json")
+
+    def _context(self, scope: Scope, key: str | None) -> bytes | None:
+        """What the function needs to know beside the request, as JSON."""
+        context = {"api_key_id": scope["state"]["api_key_id"]}
+        if self._endpoint.idempotent:
+            return orjson.dumps({**context, "idempotency_key": key})
+        if self._endpoint.audited:
+            return orjson.dumps({**context, "ip_address": _client_address(scope), "request_id": logs.request_id.get()})
+        return None
 
     def _parameters(self, scope: Scope) -> bytes:
         """The parameters of path and query as a JSON object."""
@@ -88,3 +106,11 @@ class EndpointApp:
             if "\0" in value:
                 raise field_problem(name, "must not hold a NUL character")
         return orjson.dumps(request)
+
+
+def _client_address(scope: Scope) -> str | None:
+    """The client's address; none where there is no IP address, which must not stop an erasure."""
+    try:
+        return str(ip_address(scope["client"][0].partition("%")[0]))  # an inet has no zone
+    except (TypeError, ValueError):
+        return None

@@ -33,6 +33,7 @@ class Protocol(HttpToolsProtocol):
         """Begins a request."""
         self.header_bytes = self.pending_bytes = 0
         super().on_message_begin()
+        self.scope["state"]["transport"] = self.transport  # for answers that must be able to break off
 
     def on_url(self, url: bytes) -> None:
         """Takes a piece of the request line."""

@@ -20,6 +20,10 @@ class Endpoint:
     """Query parameters that become fields of the request, as those of the path do. A POST has its body instead."""
     idempotent: bool = False
     """Takes an Idempotency-Key: the function has a context, and says whether its answer is a replay."""
+    audited: bool = False
+    """The function writes the audit log: it has a context that says who asks."""
+    streamed: bool = False
+    """The function only begins an export; the data follow page by page."""
     together: int = 0
     """How many requests without an Idempotency-Key may share a call of the function's _many."""
     counter: str | None = None
@@ -32,12 +36,9 @@ class Endpoint:
 
     @property
     def statement(self) -> str:
-        """The call."""
-        arguments = "$1, $2" if self.idempotent else "$1"
-        told = [name for name, wanted in (("replayed", self.idempotent), ("counted", self.counter)) if wanted]
-        if not told:
-            return f"select api.{self.function}({arguments}) as answer"
-        return f"select answer, {', '.join(told)} from api.{self.function}({arguments})"  # noqa: S608  names of this file
+        """The call: one row with the answer, and what else the function tells."""
+        arguments = "$1, $2" if self.idempotent or self.audited else "$1"
+        return f"select * from api.{self.function}({arguments}) as answer"  # noqa: S608  a name of this file
 
 
 # The router tries them in this order: the most frequent first.
@@ -47,4 +48,16 @@ ENDPOINTS = (
     Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True, together=16, counter=UPLOADED),
     Endpoint("POST", f"{BASE}/devices/register", "register_device", counter="devices_registered_total"),
     Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),
+    Endpoint(
+        "GET", f"{BASE}/devices/{{device_id}}/data-export", "begin_export", "privacy", audited=True, streamed=True
+    ),
+    Endpoint("DELETE", f"{BASE}/devices/{{device_id}}/data", "erase_device", "privacy", audited=True),
+    Endpoint(
+        "DELETE",
+        f"{BASE}/admin/devices/inactive",
+        "delete_inactive_devices",
+        "admin",
+        query=("older_than_days",),
+        audited=True,
+    ),
 )

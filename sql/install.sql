@@ -96,6 +96,16 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/jobs/cleanup_locations_step.sql
 \ir functions/jobs/cleanup_locations.sql
 
+-- Privacy.
+\ir functions/core/require_device.sql
+\ir functions/core/erase_device.sql
+\ir functions/core/delete_inactive_devices.sql
+\ir functions/api/begin_export.sql
+\ir functions/api/export_head.sql
+\ir functions/api/export_page.sql
+\ir functions/api/erase_device.sql
+\ir functions/api/delete_inactive_devices.sql
+
 -- Jobs belong to the role that schedules them, so pm_owner, which cannot log in, cannot have any.
 reset role;
 \ir schema/job_schedule.sql

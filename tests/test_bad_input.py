@@ -216,11 +216,14 @@ RUBBISH = [
 
 
 @pytest.mark.parametrize("rubbish", RUBBISH, ids=lambda text: ascii(text)[:16])
-async def test_rubbish_in_addresses(server: Server, api: httpx.AsyncClient, rubbish: str) -> None:
-    key = f"X-API-Key: {api.headers['X-API-Key']}"
+async def test_rubbish_in_addresses(server: Server, module_database: Database, rubbish: str) -> None:
+    key = f"X-API-Key: {await module_database.create_key(admin=True)}"
     for method, target, field in (
         ("DELETE", f"/api/v1/devices/{rubbish}", "device_id"),
         ("DELETE", f"/api/v1/devices/{DEVICE}{rubbish}", "device_id"),
+        ("GET", f"/api/v1/devices/{rubbish}/data-export", "device_id"),
+        ("DELETE", f"/api/v1/devices/{rubbish}/data", "device_id"),
+        ("DELETE", f"/api/v1/admin/devices/inactive?older_than_days={rubbish}", "older_than_days"),
         ("GET", f"/api/v1/{rubbish}", None),
         ("GET", f"/{rubbish}", None),
         ("GET", f"/api/v1/devices?group_id={rubbish}", "group_id"),

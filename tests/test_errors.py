@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +27,9 @@ ROUTES = [
     ("POST", REGISTER),
     ("GET", "/api/v1/devices?group_id=family"),
     ("DELETE", f"/api/v1/devices/{DEVICE}"),
+    ("GET", f"/api/v1/devices/{DEVICE}/data-export"),
+    ("DELETE", f"/api/v1/devices/{DEVICE}/data"),
+    ("DELETE", "/api/v1/admin/devices/inactive?older_than_days=30"),
     ("POST", "/api/v1/locations"),
     ("POST", "/api/v1/locations/batch"),
 ]
@@ -108,25 +110,14 @@ async def test_a_revoked_key_stops_working_within_2_seconds(
     check_problem(await use(server, key), 401, message=message)
 
 
-async def test_a_key_without_the_right(module_database: Database) -> None:
+async def test_a_key_without_the_right(server: Server, module_database: Database) -> None:
     for admin in (False, True):
-        key = await module_database.create_key(admin=admin)
-        session = await asyncpg.connect(module_database.api_url)
-        try:
-            admit = session.fetchrow("select * from api.admit($1, 'admin')", hashlib.sha256(key.encode()).digest())
-            if admin:
-                row = await admit
-                assert row is not None
-                assert row["admitted"] == 1
-                continue
-            with pytest.raises(asyncpg.PostgresError) as caught:
-                await admit
-        finally:
-            await session.close()
-        problem = errors.from_postgres(caught.value)
-        answered = json.loads(bytes(problem.response().body))
-        assert problem.status == 403
-        assert answered == {"error": "forbidden", "message": "This API key may not use administration routes."}
+        async with server.client(await module_database.create_key(admin=admin)) as client:
+            answer = await client.delete("/api/v1/admin/devices/inactive")
+        if admin:
+            check_problem(answer, 400, fields=["older_than_days"])
+        else:
+            check_problem(answer, 403, message="This API key may not use administration routes.")
 
 
 async def test_authentication_comes_before_the_body_is_read(server: Server) -> None:
@@ -162,6 +153,10 @@ async def test_an_unknown_route(server: Server, method: str, path: str) -> None:
         ("POST", "/api/v1/devices", {"GET", "HEAD"}),
         ("PATCH", f"/api/v1/devices/{DEVICE}", {"DELETE"}),
         ("GET", f"/api/v1/devices/{DEVICE}", {"DELETE"}),
+        ("GET", REGISTER, {"DELETE", "POST"}),  # it might be the id of a device, too
+        ("POST", f"/api/v1/devices/{DEVICE}/data-export", {"GET", "HEAD"}),
+        ("PUT", f"/api/v1/devices/{DEVICE}/data", {"DELETE"}),
+        ("GET", "/api/v1/admin/devices/inactive", {"DELETE"}),
         ("OPTIONS", "/api/v1/locations", {"POST"}),
         ("TRACE", "/api/v1/locations", {"POST"}),
         ("POST", "/api/health", {"GET", "HEAD"}),
@@ -203,10 +198,11 @@ async def test_a_business_rule_and_a_reused_key(
 @pytest.mark.parametrize("content_type", [None, "", "text/plain", "application/xml", "multipart/form-data; boundary=x"])
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 async def test_a_body_that_is_not_json(
-    api: httpx.AsyncClient, method: str, path: str, content_type: str | None
+    server: Server, module_database: Database, method: str, path: str, content_type: str | None
 ) -> None:
     headers = {} if content_type is None else {"Content-Type": content_type}
-    answer = await api.request(method, path, content=b"{}", headers=headers)
+    async with server.client(await module_database.create_key(admin=True)) as client:
+        answer = await client.request(method, path, content=b"{}", headers=headers)
     check_problem(answer, 415, message="The body must have Content-Type: application/json.")
 
 

@@ -35,7 +35,7 @@ async def listed(client: httpx.AsyncClient, group: str) -> dict[str, dict[str, A
 
 
 async def test_parent_and_teen(server: Server, module_database: Database, group: str) -> None:
-    """Two phones; one is offline for an hour; the parent sees where the teen is, and how full the battery."""
+    """Two phones; one is offline for an hour; the parent sees where the teen is; the teen exports, then erases."""
     parent_id, teen_id = str(uuid.uuid4()), str(uuid.uuid4())
     async with AsyncExitStack() as stack:
         key = await module_database.create_key("family app", rate_limit=None)
@@ -83,6 +83,17 @@ async def test_parent_and_teen(server: Server, module_database: Database, group:
         assert answer.json() == {"success": True, "processed_count": 12, "duplicate_count": 12}
         assert (await listed(parent, group))["Tea"]["last_location"] == place
         assert await module_database.value(STORED, teen_id) == 18
+
+        # The teen is of age now, takes all of it along, and leaves nothing behind.
+        exported = (await teen.get(f"{DEVICES}/{teen_id}/data-export")).json()
+        assert (exported["device"]["display_name"], exported["device"]["last_location"]) == ("Tea", place)
+        assert exported["location_count"] == 18
+        assert [location["battery_level"] for location in exported["locations"]] == list(range(80, 62, -1))
+        assert (await teen.delete(f"{DEVICES}/{teen_id}/data")).status_code == 204
+        assert list(await listed(parent, group)) == ["Mum"]
+        assert await module_database.value(STORED, teen_id) == 0
+        assert (await teen.get(f"{DEVICES}/{teen_id}/data-export")).status_code == 404
+        assert (await teen.post(SINGLE, json={"device_id": teen_id, **point()})).status_code == 404
 
 
 async def test_road_trip(server: Server, module_database: Database, group: str) -> None:

@@ -39,6 +39,10 @@ select api.upload_location(jsonb_build_object(
     'device_id', '5f9c9f0e-0000-4000-8000-000000000001', 'timestamp', trunc(extract(epoch from clock_timestamp()) * 1000),
     'latitude', 1, 'longitude', 2, 'accuracy', 3)) \g /dev/null
 select api.list_devices('{"group_id": "family"}') \g /dev/null
+select api.begin_export('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001"}', '{"ip_address": "::1"}') \g /dev/null
+select api.export_head('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001"}') \g /dev/null
+select api.export_page('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001"}') \g /dev/null
+select api.delete_inactive_devices('{"older_than_days": "1"}') \g /dev/null
 select api.prepare('{}') \g /dev/null
 select api.health() \g /dev/null
 select api.metrics(5) \g /dev/null
@@ -48,6 +52,8 @@ select admin.set_setting('max_batch_size', 49), admin.expire_api_key(:key_id, nu
 select admin.show_settings() \g /dev/null
 select admin.help() \g /dev/null
 select api.deactivate_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001"}') \g /dev/null
+select api.register_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000002", "display_name": "Phone", "group_id": "family"}') \g /dev/null
+select api.erase_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000002"}') \g /dev/null
 
 set session authorization :superuser;
 
