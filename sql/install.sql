@@ -54,6 +54,7 @@ set local role pm_owner;
 \ir functions/core/create_partition.sql
 \ir functions/core/ensure_partitions.sql
 do $$ begin perform core.ensure_partitions(); end $$;
+\ir functions/core/setting_range.sql
 \ir functions/core/change_setting.sql
 
 -- The REST layer.
@@ -67,6 +68,7 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/api/prepare.sql
 
 -- Operators.
+\ir functions/core/require_page_size.sql
 \ir functions/core/new_api_key.sql
 \ir functions/core/require_api_key.sql
 \ir functions/admin/create_api_key.sql
@@ -87,6 +89,25 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/jobs/ensure_partitions.sql
 \ir functions/jobs/cleanup_locations_step.sql
 \ir functions/jobs/cleanup_locations.sql
+
+-- Privacy.
+\ir functions/core/require_device.sql
+\ir functions/core/erase_device.sql
+\ir functions/core/delete_inactive_devices.sql
+
+-- Operators: devices and reports.
+\ir functions/admin/list_groups.sql
+\ir functions/admin/list_devices.sql
+\ir functions/admin/recent_points.sql
+\ir functions/admin/move_device.sql
+\ir functions/admin/deactivate_device.sql
+\ir functions/admin/reactivate_device.sql
+\ir functions/admin/erase_device.sql
+\ir functions/admin/delete_inactive_devices.sql
+\ir functions/admin/storage_report.sql
+\ir functions/admin/statistics.sql
+\ir functions/admin/job_history.sql
+\ir functions/admin/audit_trail.sql
 
 -- Jobs belong to the role that schedules them, so pm_owner, which cannot log in, cannot have any.
 reset role;
