@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from tests.conftest import registration
+from tests.conftest import point, registration
 from tests.groups import FULL, check_winner, make_devices, members
 from tests.operators import operator_session
 from tests.waiting import api_session, beside, call, deadlocks, transaction, until_blocked, waits_for_name
@@ -121,6 +121,17 @@ async def test_a_device_that_moves_while_it_is_reactivated_is_not_reactivated(
             assert await waiting == f"40001 Device {device} was moved to group {group}-other just now."
         assert await outcome(other, device, group, "reactivates") == "200"
     assert await members(module_database, f"{group}-other") == {device}
+
+
+async def test_a_phone_does_not_wait_for_who_looks_at_its_points(module_database: Database, group: str) -> None:
+    (device,) = await make_devices(module_database, group, 1)
+    async with operator_session(module_database) as operator, api_session(module_database) as phone:
+        await operator.execute("begin")
+        assert await operator.fetch("select * from admin.recent_points($1)", device) == []
+        await phone.execute("set lock_timeout = '5s'")
+        await call(phone, "upload_location", {"device_id": device, **point()})
+        await operator.execute("commit")
+        assert len(await operator.fetch("select * from admin.recent_points($1)", device)) == 1
 
 
 async def test_a_crowd_of_phones_and_operators_never_overfills_a_group(module_database: Database, group: str) -> None:
