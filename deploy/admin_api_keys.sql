@@ -6,6 +6,7 @@
 begin;
 set local role pm_owner;
 
+\ir ../sql/functions/core/require_page_size.sql
 \ir ../sql/functions/core/new_api_key.sql
 \ir ../sql/functions/core/require_api_key.sql
 \ir ../sql/functions/admin/create_api_key.sql

@@ -5,6 +5,7 @@
 begin;
 set local role pm_owner;
 
+\ir ../sql/functions/core/setting_range.sql
 \ir ../sql/functions/core/change_setting.sql
 
 commit;

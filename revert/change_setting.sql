@@ -4,5 +4,6 @@ begin;
 set local role pm_owner;
 
 drop function core.change_setting(text, text);
+drop function core.setting_range(text);
 
 commit;

@@ -59,6 +59,7 @@ set local role pm_owner;
 \ir functions/core/create_partition.sql
 \ir functions/core/ensure_partitions.sql
 do $$ begin perform core.ensure_partitions(); end $$;
+\ir functions/core/setting_range.sql
 \ir functions/core/change_setting.sql
 
 -- The REST layer.
@@ -75,6 +76,7 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/api/metrics.sql
 
 -- Operators.
+\ir functions/core/require_page_size.sql
 \ir functions/core/new_api_key.sql
 \ir functions/core/require_api_key.sql
 \ir functions/admin/create_api_key.sql
@@ -105,6 +107,20 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/api/export_page.sql
 \ir functions/api/erase_device.sql
 \ir functions/api/delete_inactive_devices.sql
+
+-- Operators: devices and reports.
+\ir functions/admin/list_groups.sql
+\ir functions/admin/list_devices.sql
+\ir functions/admin/recent_points.sql
+\ir functions/admin/move_device.sql
+\ir functions/admin/deactivate_device.sql
+\ir functions/admin/reactivate_device.sql
+\ir functions/admin/erase_device.sql
+\ir functions/admin/delete_inactive_devices.sql
+\ir functions/admin/storage_report.sql
+\ir functions/admin/statistics.sql
+\ir functions/admin/job_history.sql
+\ir functions/admin/audit_trail.sql
 
 -- Jobs belong to the role that schedules them, so pm_owner, which cannot log in, cannot have any.
 reset role;

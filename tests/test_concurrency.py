@@ -13,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import registration
+from tests.groups import FULL, check_winner, make_devices, members
 from tests.waiting import api_session, beside, call, deadlocks, transaction, until_blocked, waits_for_name
 
 if TYPE_CHECKING:
@@ -21,13 +22,10 @@ if TYPE_CHECKING:
     import httpx
 
     from tests.cluster import Database
+    from tests.groups import Place
     from tests.waiting import Session
 
-    Place = tuple[str, bool]
-    """Group, and whether active there."""
-
 REGISTER = "/api/v1/devices/register"
-FULL = "Group has reached maximum device limit (20)"
 POOL = 20  # connections of a server
 LOCK = "select core.lock_name('group', '{}')"
 
@@ -37,26 +35,6 @@ async def no_deadlocks(module_database: Database) -> AsyncIterator[None]:
     """Whatever the tests of this module did, nothing deadlocked. The server, made later, has ended by then."""
     yield
     assert await deadlocks(module_database) == 0
-
-
-async def make_devices(database: Database, group: str, count: int, *, active: bool = True) -> list[str]:
-    """Devices of a group; their ids."""
-    rows = await database.fetch(
-        """
-        insert into core.devices (device_id, display_name, group_id, active)
-        select gen_random_uuid(), 'Phone', $1, $3 from generate_series(1, $2) returning device_id::text as id
-        """,
-        group,
-        count,
-        active,
-    )
-    return [row["id"] for row in rows]
-
-
-async def members(database: Database, group: str) -> set[str]:
-    """The active devices of a group."""
-    rows = await database.fetch("select device_id::text as id from core.devices where group_id = $1 and active", group)
-    return {row["id"] for row in rows}
 
 
 async def racers_for(database: Database, group: str) -> dict[str, Place | None]:
@@ -73,18 +51,8 @@ async def register(session: Session, device_id: str, group: str) -> str:
     try:
         await call(session, "register_device", registration(device_id, group))
     except asyncpg.PostgresError as error:
-        return f"{error.sqlstate} {error}"
+        return f"{error.sqlstate} {error.args[0]}"
     return "200"
-
-
-async def check_winner(database: Database, group: str, racers: dict[str, Place | None], winner: str) -> None:
-    """The group is full, the winner is in it, and the losers are where they were."""
-    rows = await database.fetch(
-        "select device_id::text as id, group_id, active from core.devices where device_id::text = any($1)", list(racers)
-    )
-    expected = {racer: place for racer, place in racers.items() if place} | {winner: (group, True)}
-    assert {row["id"]: (row["group_id"], row["active"]) for row in rows} == expected
-    assert len(await members(database, group)) == 20
 
 
 @pytest.mark.parametrize("attempt", range(3))

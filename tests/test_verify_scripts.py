@@ -63,6 +63,9 @@ DAMAGES = [
     ("alter function api.delete_inactive_devices security invoker", "api_delete_inactive_devices"),
     ("grant execute on function admin.create_api_key to pm_api", "admin_api_keys"),
     ("drop function admin.help", "admin_help"),
+    ("grant execute on function core.erase_device to pm_admin", "erasure"),
+    ("grant execute on function admin.erase_device to pm_api", "admin_devices"),
+    ("alter function admin.storage_report security invoker", "admin_reports"),
     ("grant execute on procedure jobs.cleanup_locations to pm_api", "jobs_cleanup_locations"),
     ("drop procedure jobs.ensure_partitions", "jobs_ensure_partitions"),
 ]

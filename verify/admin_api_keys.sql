@@ -6,10 +6,11 @@ begin;
 -- search_path changes what it means; pm_admin alone may call it, or nobody but the owner.
 select f.signature, 1 / count(p.oid)
 from (values
+    ('core.require_page_size(integer)', 'i', false, null),
     ('core.new_api_key()', 'v', false, null),
     ('core.require_api_key(bigint)', 'v', false, null),
     ('admin.create_api_key(text, boolean, integer, timestamptz)', 'v', true, 'pm_admin'),
-    ('admin.list_api_keys(boolean)', 'v', true, 'pm_admin'),
+    ('admin.list_api_keys(boolean, bigint, integer)', 'v', true, 'pm_admin'),
     ('admin.deactivate_api_key(bigint)', 'v', true, 'pm_admin'),
     ('admin.reactivate_api_key(bigint)', 'v', true, 'pm_admin'),
     ('admin.rotate_api_key(bigint, interval)', 'v', true, 'pm_admin'),

@@ -2,10 +2,11 @@
 
 begin;
 
--- The function is there and owned by pm_owner, has the right volatility, and runs with the rights it should; no
+-- Each function is there and owned by pm_owner, has the right volatility, and runs with the rights it should; no
 -- search_path changes what it means; nobody but the owner may call it.
 select f.signature, 1 / count(p.oid)
 from (values
+    ('core.setting_range(text)', 's', false, null),
     ('core.change_setting(text, text)', 'v', false, null)
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p

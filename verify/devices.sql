@@ -53,7 +53,7 @@ group by e.definition;
 -- Indexes.
 select e.definition, 1 / count(i.indexrelid)
 from (values
-    ('CREATE INDEX devices_group_listing ON core.devices USING btree (group_id, display_name, device_id) WHERE active')
+    ('CREATE INDEX devices_group_listing ON core.devices USING btree (group_id, active, display_name, device_id)')
 ) e(definition)
 left join pg_catalog.pg_index i
     on i.indrelid = to_regclass('core.devices') and pg_get_indexdef(i.indexrelid) = e.definition and i.indisvalid

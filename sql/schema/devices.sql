@@ -23,8 +23,8 @@ create table core.devices (
     updated_at         timestamptz not null default now()
 ) with (fillfactor = 60);
 
--- Serves the listing of a group in its order, and the count of its active devices.
-create index devices_group_listing on core.devices (group_id, display_name, device_id) where active;
+-- Serves the listing of a group in its order, the count of its active devices, and operators, who see inactive ones too.
+create index devices_group_listing on core.devices (group_id, active, display_name, device_id);
 
 comment on table core.devices is 'Phones: registration data, liveness and last location';
 comment on column core.devices.active is 'False after a soft delete: not listed, no uploads, data kept until retention or erasure';

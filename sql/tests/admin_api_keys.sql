@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(33);
+select plan(38);
 
 select pg_temp.function_is('core.new_api_key()', '', 'text', 'volatile', null);
 select pg_temp.function_is('core.require_api_key(bigint)', 'p_id bigint', 'core.api_keys', 'volatile', null);
@@ -11,7 +11,8 @@ select pg_temp.function_is('admin.create_api_key(text, boolean, integer, timesta
     'p_expires_at timestamp with time zone DEFAULT NULL::timestamp with time zone, OUT id bigint, OUT api_key text, OUT name text, '
     'OUT is_admin boolean, OUT rate_limit_per_minute integer, OUT expires_at timestamp with time zone',
     'record', 'volatile definer', 'pm_admin');
-select pg_temp.function_is('admin.list_api_keys(boolean)', 'p_only_valid boolean DEFAULT false',
+select pg_temp.function_is('admin.list_api_keys(boolean, bigint, integer)',
+    'p_only_valid boolean DEFAULT false, p_before bigint DEFAULT NULL::bigint, p_limit integer DEFAULT 50',
     'TABLE(id bigint, key_prefix text, name text, status text, is_admin boolean, rate_limit_per_minute integer, '
     'last_used_at timestamp with time zone, created_at timestamp with time zone, expires_at timestamp with time zone)',
     'volatile definer', 'pm_admin');
@@ -95,6 +96,17 @@ select is(
     array(select id || ' ' || status from admin.list_api_keys()),
     array['5 deactivated', '4 expired', '3 deactivated', '2 valid', '1 valid'], 'all keys, the newest first');
 select is(array(select id from admin.list_api_keys(p_only_valid => true)), array[2, 1]::bigint[], 'the valid ones');
+select is(array(select id from admin.list_api_keys(p_limit => 2)), array[5, 4]::bigint[], 'a page');
+select is(array(select id from admin.list_api_keys(p_before => 4, p_limit => 2)), array[3, 2]::bigint[], 'the next page');
+
+select pg_temp.function_is('core.require_page_size(integer)', 'p_limit integer', 'void', 'immutable', null);
+select lives_ok('select core.require_page_size(1), core.require_page_size(1000)', 'pages of 1 to 1000 rows');
+select is(
+    array(select distinct pg_temp.failure(format('select admin.list_api_keys(p_limit => %L)', n)) from unnest(array[0, 1001, -1, null]) n),
+    array['{"sqlstate": "PT400", "message": "p_limit must be from 1 to 1000.", "detail": "",
+      "hint": "The next rows come with p_after or p_before and a value of the last row: select * from admin.help();"}'::jsonb],
+    'and no others');
+
 -- One key.
 
 select is((select name from core.require_api_key(3)), 'key 3', 'a known key');

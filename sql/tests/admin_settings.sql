@@ -1,9 +1,10 @@
--- core.change_setting, admin.show_settings, admin.set_setting
+-- core.setting_range, core.change_setting, admin.show_settings, admin.set_setting
 
 begin;
 \ir fixtures.psql
-select plan(23);
+select plan(26);
 
+select pg_temp.function_is('core.setting_range(text)', 'p_name text', 'text', 'stable', null);
 select pg_temp.function_is('core.change_setting(text, text)', 'p_name text, p_value text', 'boolean', 'volatile', null);
 select pg_temp.function_is('admin.show_settings()', '',
     'TABLE(name text, value integer, default_value integer, allowed text, description text)', 'stable definer', 'pm_admin');
@@ -48,8 +49,12 @@ select is(
 select is(
     pg_temp.failure($$ select core.change_setting('max_batch_size', '1001') $$),
     '{"sqlstate": "PT400", "message": "max_batch_size cannot be 1001.", "detail": "",
-      "hint": "CHECK (((max_batch_size >= 1) AND (max_batch_size <= 1000)))"}',
+      "hint": "Allowed: 1 to 1000. See select * from admin.show_settings();"}',
     'out of range: the hint says what is allowed');
+select is(
+    pg_temp.failure($$ select core.change_setting('rate_limit_per_minute', 'many') $$) ->> 'hint',
+    'Allowed: 0 to 100000000. See select * from admin.show_settings();', 'also for what is no number');
+select is(core.setting_range('max_clock_skew_seconds'), '0 to 86400', 'the range of a setting');
 select is((select max_batch_size from core.settings), 40, 'refused values are not written');
 select is((select count(*) from core.audit_log), 1::bigint, 'nor audited');
 

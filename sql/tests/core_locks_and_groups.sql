@@ -29,8 +29,10 @@ select pg_temp.device(1), pg_temp.device(2), pg_temp.device(3, p_active => false
 select lives_ok($$ select core.require_place('family') $$, 'two of three: inactive devices and other groups do not count');
 select lives_ok($$ select core.require_place('nobody') $$, 'a new group has room');
 select pg_temp.device(5) \g /dev/null
-select throws_ok(
-    $$ select core.require_place('family') $$, 'PT409', 'Group has reached maximum device limit (3)', 'three of three');
+select is(
+    pg_temp.failure($$ select core.require_place('family') $$),
+    '{"sqlstate": "PT409", "message": "Group has reached maximum device limit (3)", "detail": "",
+      "hint": "select * from admin.list_devices(p_group_id => ''family'');  -- one of these may leave"}', 'three of three');
 update core.settings set max_devices_per_group = 2;
 select throws_ok(
     $$ select core.require_place('family') $$, 'PT409', 'Group has reached maximum device limit (2)', 'three of two, after the limit was lowered');

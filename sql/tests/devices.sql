@@ -28,7 +28,7 @@ select results_eq(
 
 select set_eq(
     $$ select pg_temp.keys('core.devices') $$,
-    array['PRIMARY KEY (device_id)', 'INDEX btree (group_id, display_name, device_id) WHERE active'],
+    array['PRIMARY KEY (device_id)', 'INDEX btree (group_id, active, display_name, device_id)'],
     'keys and indexes');
 
 select is_empty(

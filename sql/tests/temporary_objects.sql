@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(4);
+select plan(5);
 
 create role tap_intruder login in role pm_api, pm_admin;
 grant temporary on database :DBNAME to tap_intruder;
@@ -38,6 +38,7 @@ select api.register_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001"
 select api.upload_location(jsonb_build_object(
     'device_id', '5f9c9f0e-0000-4000-8000-000000000001', 'timestamp', trunc(extract(epoch from clock_timestamp()) * 1000),
     'latitude', 1, 'longitude', 2, 'accuracy', 3)) \g /dev/null
+select api.register_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000002", "display_name": "Phone", "group_id": "family"}') \g /dev/null
 select api.list_devices('{"group_id": "family"}') \g /dev/null
 select api.begin_export('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001"}', '{"ip_address": "::1"}') \g /dev/null
 select api.export_head('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001"}') \g /dev/null
@@ -52,8 +53,21 @@ select admin.set_setting('max_batch_size', 49), admin.expire_api_key(:key_id, nu
 select admin.show_settings() \g /dev/null
 select admin.help() \g /dev/null
 select api.deactivate_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000001"}') \g /dev/null
-select api.register_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000002", "display_name": "Phone", "group_id": "family"}') \g /dev/null
-select api.erase_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000002"}') \g /dev/null
+select api.register_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000003", "display_name": "Phone", "group_id": "family"}') \g /dev/null
+select api.erase_device('{"device_id": "5f9c9f0e-0000-4000-8000-000000000003"}') \g /dev/null
+select admin.list_api_keys() \g /dev/null
+select admin.list_groups() \g /dev/null
+select admin.list_devices(p_search => 'phone', p_after => '5f9c9f0e-0000-4000-8000-000000000001') \g /dev/null
+select admin.recent_points('5f9c9f0e-0000-4000-8000-000000000001') \g /dev/null
+select admin.reactivate_device('5f9c9f0e-0000-4000-8000-000000000001') \g /dev/null
+select admin.move_device('5f9c9f0e-0000-4000-8000-000000000001', 'friends') \g /dev/null
+select admin.deactivate_device('5f9c9f0e-0000-4000-8000-000000000001') \g /dev/null
+select admin.delete_inactive_devices(1) \g /dev/null
+select admin.statistics() \g /dev/null
+select admin.job_history() \g /dev/null
+select admin.audit_trail() \g /dev/null
+select admin.storage_report() \g /dev/null
+select admin.erase_device('5f9c9f0e-0000-4000-8000-000000000002') \g /dev/null
 
 set session authorization :superuser;
 
@@ -61,6 +75,9 @@ select cmp_ok(:by_itself::integer, '>', 0, 'the spy sees what its owner does');
 select is((select count(*) from pg_temp.seen where who = 'pm_owner'), 0::bigint, 'but nothing runs as pm_owner');
 select is((select count(*) from core.locations), 1::bigint, 'though the functions did their work');
 select is((select max_batch_size from core.settings), 49, 'those of operators, too');
+select is(
+    (select string_agg(group_id || case when active then ' active' else ' inactive' end, ', ') from core.devices), 'friends inactive',
+    'one phone moved, one was erased');
 
 select * from finish();
 rollback;

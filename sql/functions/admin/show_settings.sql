@@ -13,12 +13,11 @@ begin
         a.attname::text,
         (to_jsonb(s) ->> a.attname)::integer,
         pg_get_expr(d.adbin, d.adrelid)::integer,
-        regexp_replace(pg_get_constraintdef(c.oid), '.*>= (\d+).*<= (\d+).*', '\1 to \2'),
+        core.setting_range(a.attname),
         col_description(a.attrelid, a.attnum)
     from core.settings s
     cross join pg_catalog.pg_attribute a
     join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-    join pg_catalog.pg_constraint c on c.conrelid = a.attrelid and c.conkey = array[a.attnum] and c.contype = 'c'
     where a.attrelid = 'core.settings'::regclass and a.attname <> 'only_row'
     order by a.attnum;
 end

@@ -7,8 +7,7 @@ create function core.change_setting(p_name text, p_value text) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_old        text;
-    v_constraint text;
+    v_old text;
 begin
     select to_jsonb(s) - 'only_row' ->> p_name into v_old from core.settings s for no key update;
 
@@ -22,7 +21,8 @@ begin
     elsif p_value !~ '^\s*-?\d{1,9}\s*$' or p_value is null then
         raise exception using
             errcode = 'PT400',
-            message = format('%s must be a whole number, not %L.', p_name, p_value);
+            message = format('%s must be a whole number, not %L.', p_name, p_value),
+            hint = format('Allowed: %s. See select * from admin.show_settings();', core.setting_range(p_name));
     elsif v_old::integer = p_value::integer then
         return false;
     end if;
@@ -31,14 +31,10 @@ begin
         execute format('update core.settings set %I = $1', p_name) using p_value::integer;
     exception
         when check_violation then
-            get stacked diagnostics v_constraint = constraint_name;
             raise exception using
                 errcode = 'PT400',
                 message = format('%s cannot be %s.', p_name, p_value::integer),
-                hint = (
-                    select pg_get_constraintdef(c.oid)
-                    from pg_catalog.pg_constraint c
-                    where c.conrelid = 'core.settings'::regclass and c.conname = v_constraint);
+                hint = format('Allowed: %s. See select * from admin.show_settings();', core.setting_range(p_name));
     end;
 
     perform core.audit('change_setting', 'setting', p_name, jsonb_build_object('old', v_old::integer, 'new', p_value::integer));

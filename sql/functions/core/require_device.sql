@@ -1,6 +1,6 @@
--- core.require_device(id): the device of that id, its row locked; refuses an unknown one.
+-- core.require_device(device): the device of that id, its row locked; refuses an unknown one.
 --
--- Errors: PT404.
+-- Locks: the device's row. Errors: PT404.
 
 create function core.require_device(p_device_id uuid) returns core.devices
 language plpgsql volatile set search_path = pg_catalog, pg_temp
@@ -14,7 +14,7 @@ begin
         raise exception using
             errcode = 'PT404',
             message = 'Device not found.',
-            hint = 'select * from admin.list_devices(p_group_id => ''…'');';
+            hint = 'select * from admin.list_devices(p_search => ''part of its name or the start of its id'');';
     end if;
     return v_device;
 end

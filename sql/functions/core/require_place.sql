@@ -14,7 +14,8 @@ begin
     if v_active >= v_limit then
         raise exception using
             errcode = 'PT409',
-            message = format('Group has reached maximum device limit (%s)', v_limit);
+            message = format('Group has reached maximum device limit (%s)', v_limit),
+            hint = format('select * from admin.list_devices(p_group_id => %L);  -- one of these may leave', p_group_id);
     end if;
 end
 $$;

@@ -1,0 +1,19 @@
+-- admin.delete_inactive_devices(days): removes, with their data, devices that are inactive and unchanged for so many days.
+--
+-- Example:
+--   select admin.delete_inactive_devices(p_older_than_days => 365);
+--
+-- admin.list_devices(p_active => false) shows inactive ones; unchanged means updated_at.
+-- Returns what was done. Locks: the devices' rows, then their data. Errors: PT400 outside 1 to 3650. Audited.
+
+create function admin.delete_inactive_devices(p_older_than_days integer) returns text
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    return format('Devices deleted with all their data: %s.', core.delete_inactive_devices(p_older_than_days));
+end
+$$;
+
+comment on function admin.delete_inactive_devices(integer) is 'Removes, with their data, devices that are inactive and unchanged for so many days.';
+revoke all on function admin.delete_inactive_devices(integer) from public;
+grant execute on function admin.delete_inactive_devices(integer) to pm_admin;

@@ -1,0 +1,30 @@
+-- Verify phone_manager:admin_devices on pg
+
+begin;
+
+-- Each function is there and owned by pm_owner, has the right volatility, and runs with the rights it should; no
+-- search_path changes what it means; pm_admin alone may call it.
+select f.signature, 1 / count(p.oid)
+from (values
+    ('admin.list_groups(text, text, integer)', 's', true, 'pm_admin'),
+    ('admin.list_devices(text, text, boolean, uuid, integer)', 's', true, 'pm_admin'),
+    ('admin.recent_points(uuid, timestamptz, integer)', 'v', true, 'pm_admin'),
+    ('admin.move_device(uuid, text)', 'v', true, 'pm_admin'),
+    ('admin.deactivate_device(uuid)', 'v', true, 'pm_admin'),
+    ('admin.reactivate_device(uuid)', 'v', true, 'pm_admin'),
+    ('admin.erase_device(uuid)', 'v', true, 'pm_admin'),
+    ('admin.delete_inactive_devices(integer)', 'v', true, 'pm_admin')
+) f(signature, volatility, definer, caller)
+left join pg_catalog.pg_proc p
+    on p.oid = to_regprocedure(f.signature)
+    and p.prokind = 'f'
+    and p.provolatile = f.volatility
+    and p.prosecdef = f.definer
+    and (p.proconfig @> array['search_path=pg_catalog, pg_temp'] or p.prosqlbody is not null)
+    and p.proowner = 'pm_owner'::regrole
+    and not exists (
+        select from unnest(array['public', 'pm_api', 'pm_admin', 'pm_monitor']) r(role)
+        where has_function_privilege(r.role, p.oid, 'execute') <> coalesce(r.role = f.caller, false))
+group by f.signature;
+
+rollback;
