@@ -6,10 +6,12 @@ create table core.job_runs (
     started_at timestamptz not null default now(),
     ended_at   timestamptz,
     rows       bigint not null default 0 check (rows >= 0),
-    error      text
+    error      text,
+    rows_total bigint not null default 0 check (rows_total >= 0)
 );
 
 create index job_runs_by_job on core.job_runs (job_name, started_at desc);
 
 comment on table core.job_runs is 'Runs of the jobs: running while ended_at is null, failed where error is set';
 comment on column core.job_runs.rows is 'Rows handled so far';
+comment on column core.job_runs.rows_total is 'Rows that all runs of this job handled, up to this one: a counter that outlives its history';
