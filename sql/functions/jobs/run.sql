@@ -8,6 +8,8 @@
 -- behind a table lock that a step waits for, so they are held up that long at most; and since PostgreSQL looks for
 -- deadlocks after a second only, it is never an upload that fails for one.
 --
+-- Between two steps it pauses nine times as long as the last one took: jobs have time, and phones want the processor.
+--
 -- Errors: what the last step failed with, recorded with the run; PT404 where there is no such job.
 --
 -- A procedure that commits can have no SET clause: names are qualified, and the work is done by functions that pin
@@ -21,6 +23,8 @@ declare
     v_position jsonb;
     v_next     jsonb;
     v_handled  bigint;
+    v_pause    float8 := 0;  -- seconds
+    v_began    timestamptz;
     v_tries    integer := 0;
     v_error    text;
 begin
@@ -33,19 +37,20 @@ begin
 
     loop
         begin
-            if v_tries > 0 then
-                perform pg_catalog.pg_sleep(0.5);
-            end if;
+            perform pg_catalog.pg_sleep(v_pause);
+            v_began := pg_catalog.clock_timestamp();
             perform pg_catalog.set_config('lock_timeout', '50ms', true);
             execute pg_catalog.format('select s.next_position, s.handled from jobs.%I($1) s', p_job_name || '_step')
             into strict v_next, v_handled
             using v_position;
             perform jobs.record_progress(v_run_id, v_handled);
             v_position := v_next;
+            v_pause := least(9 * extract(epoch from pg_catalog.clock_timestamp() - v_began), 1);
             v_tries := 0;
             v_error := null;
         exception
             when lock_not_available then
+                v_pause := 0.5;
                 v_tries := v_tries + 1;
                 v_error := sqlerrm;
             when query_canceled or others then  -- "others" alone would leave the lock to a session that was interrupted
