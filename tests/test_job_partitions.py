@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import now_ms, point, registration
-from tests.waiting import api_session, call, transaction, until, until_blocked
+from tests.waiting import api_session, call, deadlocks, transaction, until, until_blocked
 
 if TYPE_CHECKING:
     from tests.cluster import Database
@@ -114,6 +114,7 @@ async def test_points_move_home_while_phones_upload(database: Database) -> None:
         await arrived(len(sent) + 200)
         stop.set()
 
+    assert await deadlocks(database) == 0
     assert before > 0
     assert await database.value(IN_DEFAULT) == 0
     (run,) = await database.fetch(RUN)
