@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ import pytest_asyncio
 from tests.waiting import beside, transaction, until_blocked
 
 if TYPE_CHECKING:
+    import datetime
     from collections.abc import AsyncIterator
 
     from tests.cluster import Database
