@@ -202,6 +202,13 @@ async def test_a_long_reader_delays_the_drop_and_not_the_uploads(past: Past) -> 
     assert await past.database.value(TOTAL) == 2 * NEW + uploads
 
 
+async def test_a_drop_needs_no_lock_on_devices(past: Past) -> None:
+    """Though points refer to them: an upload that does not end holds up no drop as long as its point is not stored."""
+    async with transaction(past.database, "update core.devices set last_seen_at = now()"):
+        await past.run()
+        assert not await past.exists(-1)
+
+
 async def test_a_drop_waits_for_an_upload_and_an_upload_for_a_drop_without_a_deadlock(past: Past) -> None:
     """Both lock core.locations before its partitions."""
     stop = asyncio.Event()
