@@ -1,6 +1,6 @@
 -- Deploy phone_manager:jobs_ensure_partitions to pg
 -- requires: partitions
--- requires: job_bookkeeping
+-- requires: jobs_run
 
 begin;
 set local role pm_owner;

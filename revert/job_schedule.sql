@@ -7,7 +7,10 @@ begin
     if exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then
         perform cron.unschedule(j.jobid)
         from cron.job j
-        where j.jobname in ('ensure_partitions', 'cleanup_locations') and j.database = current_database();
+        where j.jobname in (
+                'cleanup_locations', 'refresh_group_counts', 'cleanup_idempotency_keys', 'cleanup_rate_limits', 'ensure_partitions',
+                'cleanup_audit_log', 'trim_cron_history')
+            and j.database = current_database();
     end if;
 end
 $$;

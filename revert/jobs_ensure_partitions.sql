@@ -4,6 +4,6 @@ begin;
 set local role pm_owner;
 
 drop procedure jobs.ensure_partitions();
-drop function jobs.ensure_partitions_step();
+drop function jobs.ensure_partitions_step(jsonb);
 
 commit;

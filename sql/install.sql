@@ -93,10 +93,19 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/jobs/begin_run.sql
 \ir functions/jobs/record_progress.sql
 \ir functions/jobs/end_run.sql
+\ir functions/jobs/run.sql
 \ir functions/jobs/ensure_partitions_step.sql
 \ir functions/jobs/ensure_partitions.sql
 \ir functions/jobs/cleanup_locations_step.sql
 \ir functions/jobs/cleanup_locations.sql
+\ir functions/jobs/refresh_group_counts_step.sql
+\ir functions/jobs/refresh_group_counts.sql
+\ir functions/jobs/cleanup_idempotency_keys_step.sql
+\ir functions/jobs/cleanup_idempotency_keys.sql
+\ir functions/jobs/cleanup_rate_limits_step.sql
+\ir functions/jobs/cleanup_rate_limits.sql
+\ir functions/jobs/cleanup_audit_log_step.sql
+\ir functions/jobs/cleanup_audit_log.sql
 
 -- Privacy.
 \ir functions/core/require_device.sql

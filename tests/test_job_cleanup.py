@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import now_ms, point, registration
-from tests.waiting import api_session, beside, call, transaction, until, until_blocked
+from tests.waiting import api_session, beside, call, deadlocks, transaction, until, until_blocked
 
 if TYPE_CHECKING:
     from tests.cluster import Database
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 CALL = "call jobs.cleanup_locations()"
 OLD = 25_000  # points past retention on the boundary
 NEW = 500
-RUN = "select rows, ended_at, error from core.job_runs order by id desc limit 1"
+RUN = "select rows, rows_total, ended_at, error from core.job_runs order by id desc limit 1"
 TOTAL = "select count(*) from core.locations"
 WAITS = "select waitstart from pg_locks where pid = $1 and waitstart is not null"
 DEVICES = """
@@ -123,6 +123,8 @@ async def test_last_locations_past_retention_are_cleared(past: Past) -> None:
     expected = {row["display_name"]: dict(row) for row in before}
     expected["late"] |= dict.fromkeys(["last_captured_at", *fields.split(", ")])
     assert after == expected, "and nothing else changed"
+    (run,) = await past.database.fetch(RUN)
+    assert run["rows"] == OLD + 200, "points count, last locations do not"
 
 
 async def test_batches_are_committed_one_by_one_and_a_killed_run_loses_none(past: Past) -> None:
@@ -137,10 +139,10 @@ async def test_batches_are_committed_one_by_one_and_a_killed_run_loses_none(past
         async with transaction(past.database, held) as holder, beside(job.execute(CALL)) as running:
             await until_blocked(watch, holder)
             (run,) = await past.database.fetch(RUN)
-            done = run["rows"] - 200  # the whole days, dropped
+            done = run["rows"]
             assert run["ended_at"] is None
             assert 10_000 < done < OLD
-            assert await past.database.value(TOTAL) == OLD + 2 * NEW - done
+            assert await past.database.value(TOTAL) == OLD + 200 + 2 * NEW - done
 
             async with api_session(past.database) as phone:  # nobody waits for a job that deletes
                 await call(phone, "upload_location", {"device_id": past.device, **point()})
@@ -148,10 +150,10 @@ async def test_batches_are_committed_one_by_one_and_a_killed_run_loses_none(past
             await watch.fetchval("select pg_terminate_backend($1)", job.get_server_pid())
             with pytest.raises((asyncpg.PostgresError, asyncpg.InterfaceError)):
                 await running
-        assert await past.database.value(TOTAL) == OLD + 2 * NEW - done + 1
+        assert await past.database.value(TOTAL) == OLD + 200 + 2 * NEW - done + 1
         await past.run()
     (run,) = await past.database.fetch(RUN)
-    assert (run["rows"], run["error"]) == (OLD - done, None)
+    assert (run["rows"], run["rows_total"], run["error"]) == (OLD + 200 - done, OLD + 200, None)
     assert await past.database.value(TOTAL) == 2 * NEW + 1
 
 
@@ -200,6 +202,13 @@ async def test_a_long_reader_delays_the_drop_and_not_the_uploads(past: Past) -> 
     assert await past.database.value(TOTAL) == 2 * NEW + uploads
 
 
+async def test_a_drop_needs_no_lock_on_devices(past: Past) -> None:
+    """Though points refer to them: an upload that does not end holds up no drop as long as its point is not stored."""
+    async with transaction(past.database, "update core.devices set last_seen_at = now()"):
+        await past.run()
+        assert not await past.exists(-1)
+
+
 async def test_a_drop_waits_for_an_upload_and_an_upload_for_a_drop_without_a_deadlock(past: Past) -> None:
     """Both lock core.locations before its partitions."""
     stop = asyncio.Event()
@@ -224,6 +233,7 @@ async def test_a_drop_waits_for_an_upload_and_an_upload_for_a_drop_without_a_dea
         await until("some uploads", some)
         await past.run()
         stop.set()
+    assert await deadlocks(past.database) == 0
     (run,) = await past.database.fetch(RUN)
     assert run["error"] is None
     assert not await past.exists(-1)

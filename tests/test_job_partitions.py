@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 
 from tests.conftest import now_ms, point, registration
-from tests.waiting import api_session, call, transaction, until, until_blocked
+from tests.waiting import api_session, call, deadlocks, transaction, until, until_blocked
 
 if TYPE_CHECKING:
     from tests.cluster import Database
@@ -65,6 +65,20 @@ async def upload(database: Database, device: str, days_ago: float) -> None:
     await database.call("upload_location", {"device_id": device, **point(now_ms() - int(days_ago * DAY_MS))})
 
 
+async def last_locations(database: Database) -> dict[str, int | None]:
+    """How many days ago the last location of each listed device was captured."""
+    devices = (await database.call("list_devices", {"group_id": "group"}))["devices"]
+    return {device["device_id"]: days_since(device["last_location"]) for device in devices}
+
+
+def days_since(location: dict[str, str] | None) -> int | None:
+    """How many days ago a location was captured."""
+    if location is None:
+        return None
+    captured = datetime.datetime.fromisoformat(location["timestamp"])
+    return round((datetime.datetime.now(datetime.UTC) - captured) / datetime.timedelta(days=1))
+
+
 async def test_there_is_a_partition_for_each_day_of_the_retention_and_a_week_ahead(database: Database) -> None:
     await drop_partitions(database, -7, 0, 29)
     await database.execute(CALL)
@@ -114,6 +128,7 @@ async def test_points_move_home_while_phones_upload(database: Database) -> None:
         await arrived(len(sent) + 200)
         stop.set()
 
+    assert await deadlocks(database) == 0
     assert before > 0
     assert await database.value(IN_DEFAULT) == 0
     (run,) = await database.fetch(RUN)
@@ -132,14 +147,18 @@ async def test_points_move_home_while_phones_upload(database: Database) -> None:
 
 async def test_a_changed_retention_takes_effect(database: Database, device_id: str) -> None:
     device = await make_device(database, device_id)
+    late = await make_device(database, str(uuid.uuid4()))
+    await upload(database, late, 10)
     for days in (3, 10, 29):
         await upload(database, device, days)
 
     await database.execute("select admin.set_setting('location_retention_days', 7)")
+    assert await last_locations(database) == {device: 3, late: None}, "at once"
     await database.execute(CALL)
     await database.execute("call jobs.cleanup_locations()")
     assert await names(database) == [partition(days) for days in range(7, -8, -1)]
     assert await database.value("select count(*) from core.locations") == 1
+    assert await database.value("select count(last_captured_at) from core.devices") == 1, "the other was cleared"
     with pytest.raises(asyncpg.PostgresError) as refused:
         await upload(database, device, 8)
     assert refused.value.sqlstate == "PT400"
@@ -149,9 +168,11 @@ async def test_a_changed_retention_takes_effect(database: Database, device_id: s
     assert await database.value(IN_DEFAULT) == 1
     await database.execute(CALL)
     await upload(database, device, 80)
+    await upload(database, late, 70)
+    assert await last_locations(database) == {device: 3, late: 70}
     assert await names(database) == [partition(days) for days in range(90, -8, -1)]
     assert await database.value(IN_DEFAULT) == 0
-    assert await database.value("select count(*) from core.locations") == 3
+    assert await database.value("select count(*) from core.locations") == 4
 
 
 async def test_a_detached_partition_is_left_alone_and_keeps_no_other_from_being_made(

@@ -182,7 +182,7 @@ async def test_to_an_empty_database_and_back_to_nothing(own: OwnCluster) -> None
         await session.execute(EXAMPLES)
         assert await session.fetchval("select count(*) from core.locations") == 3 * 61
         assert await session.fetchval("select count(*) from core.locations_default") > 0
-        assert await session.fetchval("select count(*) from cron.job") == 2
+        assert await session.fetchval("select count(*) from cron.job") == 7
 
     (await sqitch(own, WITH_CRON, "revert", "-y")).succeeded()
     assert await dump(own, WITH_CRON) == empty

@@ -51,7 +51,7 @@ async def until(what: str, condition: Callable[[], Awaitable[Found]], seconds: f
         raise AssertionError(f"waited {seconds} s in vain: {what}") from None
 
 
-async def until_blocked(watch: Session, holder: Session | int, count: int = 1) -> list[int]:
+async def until_blocked(watch: Session, holder: Session | int, count: int = 1, seconds: float = 30) -> list[int]:
     """Waits until so many sessions wait for a lock of the holder's, or behind one that does; returns their pids."""
     pid = holder if isinstance(holder, int) else holder.get_server_pid()
 
@@ -59,7 +59,7 @@ async def until_blocked(watch: Session, holder: Session | int, count: int = 1) -
         pids = [row["pid"] for row in await watch.fetch(BLOCKED_BY, pid)]
         return pids if len(pids) >= count else []
 
-    return await until(f"{count} sessions blocked by {pid}", blocked)
+    return await until(f"{count} sessions blocked by {pid}", blocked, seconds)
 
 
 async def waits_for_name(watch: Session, pid: int, kind: str, name: str) -> bool:

@@ -20,8 +20,8 @@ from (values
     ('started_at', 'timestamp with time zone', true),
     ('ended_at', 'timestamp with time zone', false),
     ('rows', 'bigint', true),
-    ('rows_total', 'bigint', true),
-    ('error', 'text', false)
+    ('error', 'text', false),
+    ('rows_total', 'bigint', true)
 ) e(name, type, not_null)
 left join pg_catalog.pg_attribute a
     on a.attrelid = to_regclass('core.job_runs')
@@ -43,7 +43,7 @@ group by e.definition;
 select e.name, 1 / count(o.oid)
 from (values
     ('job_runs_rows_check'),
-    ('job_runs_check')
+    ('job_runs_rows_total_check')
 ) e(name)
 left join pg_catalog.pg_constraint o
     on o.conrelid = to_regclass('core.job_runs') and o.conname = e.name and o.contype = 'c' and o.convalidated

@@ -10,8 +10,16 @@ begin
     if exists (select from pg_catalog.pg_extension where extname = 'pg_cron') then
         perform e.name, 1 / count(j.jobid)
         from (values
+            ('cleanup_locations', 'call jobs.cleanup_locations()'),
+            ('refresh_group_counts', 'call jobs.refresh_group_counts()'),
+            ('cleanup_idempotency_keys', 'call jobs.cleanup_idempotency_keys()'),
+            ('cleanup_rate_limits', 'call jobs.cleanup_rate_limits()'),
             ('ensure_partitions', 'call jobs.ensure_partitions()'),
-            ('cleanup_locations', 'call jobs.cleanup_locations()')
+            ('cleanup_audit_log', 'call jobs.cleanup_audit_log()'),
+            (
+                'trim_cron_history',
+                'delete from cron.job_run_details where coalesce(end_time, start_time) < now() - interval ''7 days'''
+            )
         ) e(name, command)
         left join cron.job j
             on j.jobname = e.name and j.command = e.command and j.database = current_database() and j.active

@@ -7,7 +7,7 @@ begin;
 -- have no SET clause.
 select f.signature, 1 / count(p.oid)
 from (values
-    ('jobs.ensure_partitions_step()', 'f', 'v', true, 'pm_admin'),
+    ('jobs.ensure_partitions_step(jsonb)', 'f', 'v', true, 'pm_admin'),
     ('jobs.ensure_partitions()', 'p', 'v', false, 'pm_admin')
 ) f(signature, kind, volatility, definer, caller)
 left join pg_catalog.pg_proc p

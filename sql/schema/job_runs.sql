@@ -6,8 +6,8 @@ create table core.job_runs (
     started_at timestamptz not null default now(),
     ended_at   timestamptz,
     rows       bigint not null default 0 check (rows >= 0),
-    rows_total bigint not null default 0 check (rows_total >= rows),
-    error      text
+    error      text,
+    rows_total bigint not null default 0 check (rows_total >= 0)
 );
 
 create index job_runs_by_job on core.job_runs (job_name, started_at desc);
@@ -17,4 +17,4 @@ create index job_runs_successes on core.job_runs (job_name, started_at desc) whe
 
 comment on table core.job_runs is 'Runs of the jobs: running while ended_at is null, failed where error is set';
 comment on column core.job_runs.rows is 'Rows handled so far';
-comment on column core.job_runs.rows_total is 'Rows handled by all runs of the job until now, this one included: a counter that outlives its history';
+comment on column core.job_runs.rows_total is 'Rows that all runs of this job handled, up to this one: a counter that outlives its history';

@@ -8,7 +8,14 @@ select pg_temp.function_is('core.partition_name(date)', 'p_day date', 'text', 's
 select pg_temp.function_is('core.missing_partitions()', '', 'SETOF date', 'volatile', null);
 select pg_temp.function_is('core.create_partition(date)', 'p_day date', 'bigint', 'volatile', null);
 select pg_temp.function_is('core.ensure_partitions()', '', 'integer', 'volatile', null);
-select pg_temp.function_is('jobs.ensure_partitions_step()', '', 'bigint', 'volatile definer', 'pm_admin');
+select pg_temp.function_is('jobs.ensure_partitions_step(jsonb)',
+    'p_position jsonb, OUT next_position jsonb, OUT handled bigint', 'record', 'volatile definer', 'pm_admin');
+select pg_temp.function_is('jobs.ensure_partitions()', '', null, 'volatile', 'pm_admin');
+
+-- A step: the points it moved, and whether it has a successor.
+create function pg_temp.step() returns text
+language sql volatile
+return (select s.handled || case when s.next_position is null then ', the last' else '' end from jobs.ensure_partitions_step(null) s);
 
 create function pg_temp.bounds(p_name text) returns text
 language sql
@@ -82,11 +89,11 @@ insert into before select * from core.locations where captured_at = '2031-07-05 
 select is(core.ensure_partitions(), 5, 'all that have no points in the default partition');
 select is(array(select core.missing_partitions()), array['2031-07-05', '2031-06-29']::date[], 'the rest is left to the job');
 select is(core.ensure_partitions(), 0, 'nothing more to do');
-select is(current_setting('lock_timeout'), '500ms', 'it does not wait for long');
-select is(jobs.ensure_partitions_step(), 1::bigint, 'the job moves the rest, the newest first');
+select is(current_setting('lock_timeout'), '50ms', 'it does not wait for long');
+select is(pg_temp.step(), '1', 'the job moves the rest, the newest first');
 select is(array(select core.missing_partitions()), array['2031-06-29']::date[], 'a day a step');
-select is(jobs.ensure_partitions_step(), 1::bigint, 'to the oldest');
-select is(jobs.ensure_partitions_step(), null, 'null: none is missing');
+select is(pg_temp.step(), '1', 'to the oldest');
+select is(pg_temp.step(), '0, the last', 'none is missing');
 select is((select count(*) from core.locations_default), 0::bigint, 'the default partition is empty');
 select results_eq(
     'select * from core.locations order by captured_at', 'select * from before order by captured_at', 'all points are there');
@@ -94,21 +101,20 @@ select results_eq(
 -- The job makes one a step, the newest first.
 
 set local pm.test_now = '2031-07-02 12:00:00+00';
-select is(jobs.ensure_partitions_step(), 0::bigint, 'a step; no points moved');
+select is(pg_temp.step(), '0', 'a step; no points moved');
 select is(array(select core.missing_partitions()), array['2031-07-08']::date[], 'the newest was made');
-select is(current_setting('lock_timeout'), '200ms', 'it waits for locks a short time only');
-select is(jobs.ensure_partitions_step(), 0::bigint, 'the next step');
-select is(jobs.ensure_partitions_step(), null, 'the end');
+select is(pg_temp.step(), '0', 'the next step');
+select is(pg_temp.step(), '0, the last', 'the end');
 
 -- A partition that somebody detached is not made again, and stops nothing.
 
 alter table core.locations detach partition core.locations_20310705;
-select is(jobs.ensure_partitions_step(), null, 'a detached partition is nobody''s to replace');
+select is(pg_temp.step(), '0, the last', 'a detached partition is nobody''s to replace');
 select is(core.ensure_partitions(), 0, 'at the start of an instance neither');
 select lives_ok(
     $$ insert into core.locations (device_id, captured_at, latitude, longitude, accuracy) values (pg_temp.id(1), '2031-07-05', 1, 2, 3) $$,
     'points of its day go to the default partition');
-select is(pg_temp.failure('select jobs.ensure_partitions_step()', 'pm_admin'), null, 'pm_admin may call it');
+select is(pg_temp.failure('select jobs.ensure_partitions_step(null)', 'pm_admin'), null, 'pm_admin may call it');
 
 select * from finish();
 rollback;

@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(5);
+select plan(6);
 
 select results_eq(
     $$ select * from pg_temp.columns('core.job_runs') $$,
@@ -12,8 +12,8 @@ select results_eq(
         ('started_at', 'timestamp with time zone', true, 'now()'),
         ('ended_at', 'timestamp with time zone', false, null),
         ('rows', 'bigint', true, '0'),
-        ('rows_total', 'bigint', true, '0'),
-        ('error', 'text', false, null) $$,
+        ('error', 'text', false, null),
+        ('rows_total', 'bigint', true, '0') $$,
     'columns');
 select set_eq(
     $$ select pg_temp.keys('core.job_runs') $$,
@@ -24,6 +24,7 @@ select set_eq(
 select lives_ok($$ insert into core.job_runs (job_name) values ('a') $$, 'a run that begins');
 select throws_ok($$ insert into core.job_runs (job_name) values (null) $$, '23502', null, 'a run is of a job');
 select throws_ok($$ insert into core.job_runs (job_name, rows) values ('a', -1) $$, '23514', null, 'no negative number of rows');
+select throws_ok($$ insert into core.job_runs (job_name, rows_total) values ('a', -1) $$, '23514', null, 'nor of all of them');
 
 select * from finish();
 rollback;

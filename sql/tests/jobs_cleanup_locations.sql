@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(29);
+select plan(32);
 
 select pg_temp.function_is('jobs.cleanup_locations_step(jsonb)',
     'p_position jsonb, OUT next_position jsonb, OUT handled bigint', 'record', 'volatile definer', 'pm_admin');
@@ -53,20 +53,7 @@ select pg_temp.store(1, '2031-05-31 12:00', '2031-05-31 23:00', '2031-06-01', '2
 select pg_temp.store(1, '2001-01-01', '2031-05-28 23:00') \g /dev/null
 select is((select count(*) from core.locations_default), 3::bigint, 'three points have no partition');
 
--- The first steps drop a partition each, the oldest first.
-
 select count(*) as old from unnest(pg_temp.partitions()) p where p < 'core.locations_20310531' \gset
-create temporary table step as select * from jobs.cleanup_locations_step(null);
-select is((select next_position::text from step), '{}', 'a step that has a successor');
-select is(
-    (select count(*) from unnest(pg_temp.partitions()) p where p < 'core.locations_20310531'), :old - 1::bigint,
-    'one partition less');
-select is((select min(p) from unnest(pg_temp.partitions()) p) > 'core.locations_20' || to_char(now() - interval '31 days', 'YYMMDD'), true,
-    'the oldest is gone');
-select is(current_setting('lock_timeout'), '100ms', 'it waits for locks a short time only');
-
--- To the end.
-
 update core.devices
 set last_captured_at = '2031-05-31 11:59:59.999', last_latitude = 1, last_longitude = 2, last_accuracy = 3, last_altitude = 4, last_bearing = 5,
     last_speed = 6, last_battery_level = 7
@@ -76,14 +63,41 @@ set last_captured_at = '2031-05-31 12:00', last_latitude = 1, last_longitude = 2
 where device_id = pg_temp.id(2);
 update core.devices set last_seen_at = '2031-06-01', updated_at = '2031-06-02';
 
-create temporary table handled as select h, n from unnest(pg_temp.cleanup()) with ordinality u(h, n);
+-- A step after the other.
+
+create temporary table step (n integer primary key, at jsonb, next jsonb, handled bigint);
+create function pg_temp.take(p_from integer, p_to integer) returns setof bigint
+language plpgsql
+as $$
+begin
+    for i in p_from .. p_to loop
+        insert into step
+        select i, p.at, s.next_position, s.handled
+        from (select (select next from step where n = i - 1) as at) p, jobs.cleanup_locations_step(p.at) s;
+    end loop;
+    return query select handled from step where n between p_from and p_to order by n;
+end
+$$;
+
+select results_eq('select pg_temp.take(1, 3)', array[2, 2, 0]::bigint[],
+    'points on the boundary and in the default partition; last locations do not count');
+select is((select count(*) from unnest(pg_temp.partitions()) p where p < 'core.locations_20310531'), :old::bigint, 'no partition is gone');
+select results_eq('select pg_temp.take(4, 4)', array[0]::bigint[], 'the points of the oldest partition are counted');
+select is((select (next ->> 'counted') || ' ' || (next ->> 'points') from step where n = 4),
+    (select min(p) from unnest(pg_temp.partitions()) p) || ' 0', 'which does not drop it');
+select results_eq('select pg_temp.take(5, 5)', array[0]::bigint[], 'the next step does');
 select is(
-    (select count(*) from handled), :old - 1 + 3::bigint,
-    'the other old partitions, then the boundary, the default partition, the devices');
-select is((select sum(h) from handled where n < :old), 4::numeric, 'dropped points are counted');
+    array(select p from unnest(pg_temp.partitions()) p where p < 'core.locations_20310531'),
+    (select (array_agg(p order by p))[2:] from (select format('core.locations_%s', to_char(d, 'YYYYMMDD')) p
+        from generate_series((now() - interval '30 days') at time zone 'UTC', (now() + interval '7 days') at time zone 'UTC', '1 day') d
+        union values ('core.locations_20310529'), ('core.locations_20310530')) e),
+    'that one alone');
 select is(
-    array(select h from handled where n >= :old order by n), array[2, 2, 1]::bigint[],
-    'and deleted ones, and cleared last locations');
+    (select s.handled || ' ' || (s.next_position ->> 'counted') from jobs.cleanup_locations_step('{"table": 4, "counted": "core.devices", "points": 9}') s),
+    '0 ' || (select min(p) from unnest(pg_temp.partitions()) p), 'what a position names is not believed');
+select is((select count(*) from core.devices), 2::bigint, 'and not dropped');
+select is((select sum(s) from pg_temp.take(6, 3 + 2 * :old + 1) s), 4::numeric, 'so to the last');
+select is((select next from step where n = 3 + 2 * :old + 1), null, 'which is the end');
 select is(pg_temp.partitions(),
     array(select 'core.locations_' || to_char(date '2031-05-31' + n, 'YYYYMMDD') from generate_series(0, 37) n) || 'core.locations_default'::text,
     'partitions from the day on which the retention began');
@@ -102,20 +116,20 @@ select is((select last_captured_at from core.devices where device_id = pg_temp.i
 select is(
     (select distinct last_seen_at || ' ' || updated_at from core.devices), '2031-06-01 00:00:00+00 2031-06-02 00:00:00+00',
     'the device was neither seen nor changed');
-select is(pg_temp.cleanup(), array[0, 0, 0]::bigint[], 'a second run finds nothing');
+select is(pg_temp.cleanup(), array[0, 0, 0, 0]::bigint[], 'a second run finds nothing');
 
 -- Without a partition on the boundary.
 
 drop table core.locations_20310531;
-select is(pg_temp.cleanup(), array[0, 0]::bigint[], 'the default partition and the devices');
+select is(pg_temp.cleanup(), array[0, 0, 0, 0]::bigint[], 'that step does nothing');
 
 -- Another retention, and time zones.
 
 set local timezone = 'Pacific/Auckland';
 update core.settings set location_retention_days = 1;
 select is(
-    (select sum(h) from unnest(pg_temp.cleanup()) h), 2::numeric,
-    'the setting counts, and days are of UTC: a point, a last location');
+    (select sum(h) from unnest(pg_temp.cleanup()) h), 1::numeric,
+    'the setting counts, and days are of UTC');
 set local timezone = 'UTC';
 select is(
     array(select captured_at from core.locations order by captured_at), array['2031-06-30', '2031-07-08 12:00']::timestamptz[],

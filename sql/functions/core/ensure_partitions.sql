@@ -10,7 +10,7 @@ declare
     v_day  date;
     v_made integer := 0;
 begin
-    perform set_config('lock_timeout', '500ms', true);
+    perform set_config('lock_timeout', '50ms', true);
 
     for v_day in select d from core.missing_partitions() d loop
         continue when exists (

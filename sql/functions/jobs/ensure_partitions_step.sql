@@ -1,22 +1,21 @@
--- jobs.ensure_partitions_step(): makes one missing partition, the newest first.
+-- jobs.ensure_partitions_step(position): makes one missing partition, the newest first.
 --
--- Returns the points moved home into it; null when none is missing. Waits at most 200 ms for a lock, since uploads
--- wait behind it. Errors: 55P03 (lock_not_available): call again.
+-- handled: the points moved home into it. Locks: those of core.create_partition.
 
-create function jobs.ensure_partitions_step() returns bigint
+create function jobs.ensure_partitions_step(p_position jsonb, out next_position jsonb, out handled bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_day date := (select d from core.missing_partitions() d limit 1);
 begin
-    if v_day is null then
-        return null;
+    handled := 0;
+    if v_day is not null then
+        handled := coalesce(core.create_partition(v_day), 0);
+        next_position := coalesce(p_position, '{}');
     end if;
-    perform set_config('lock_timeout', '200ms', true);
-    return coalesce(core.create_partition(v_day), 0);
 end
 $$;
 
-comment on function jobs.ensure_partitions_step() is 'Makes one missing partition; null when none is missing.';
-revoke all on function jobs.ensure_partitions_step() from public;
-grant execute on function jobs.ensure_partitions_step() to pm_admin;
+comment on function jobs.ensure_partitions_step(jsonb) is 'A step of jobs.ensure_partitions: makes one missing partition.';
+revoke all on function jobs.ensure_partitions_step(jsonb) from public;
+grant execute on function jobs.ensure_partitions_step(jsonb) to pm_admin;

@@ -1,0 +1,24 @@
+-- jobs.cleanup_idempotency_keys_step(position): removes up to 10,000 stored answers past their time, the oldest first.
+--
+-- Locks: their rows; one that a request is about to overwrite is left alone.
+
+create function jobs.cleanup_idempotency_keys_step(p_position jsonb, out next_position jsonb, out handled bigint)
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+as $$
+begin
+    delete from core.idempotency_keys i
+    where (i.api_key_id, i.endpoint, i.key_hash) in (
+        select o.api_key_id, o.endpoint, o.key_hash
+        from core.idempotency_keys o, core.settings s
+        where o.created_at <= core.now() - make_interval(hours => s.idempotency_ttl_hours)
+        order by o.created_at
+        limit 10000
+        for update of o skip locked);
+    get diagnostics handled = row_count;
+    next_position := case when handled = 10000 then coalesce(p_position, '{}') end;
+end
+$$;
+
+comment on function jobs.cleanup_idempotency_keys_step(jsonb) is 'A step of jobs.cleanup_idempotency_keys: removes up to 10,000 answers.';
+revoke all on function jobs.cleanup_idempotency_keys_step(jsonb) from public;
+grant execute on function jobs.cleanup_idempotency_keys_step(jsonb) to pm_admin;
