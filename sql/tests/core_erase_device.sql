@@ -21,7 +21,7 @@ insert into core.locations (device_id, captured_at, latitude, longitude, accurac
 select pg_temp.id(n), core.now() - make_interval(days => d), 1, 2, 3
 from generate_series(1, 3) n, unnest(array[-300, -6, 0, 1, 29, 40, 1000]) d;
 select api.upload_location(
-    pg_temp.point(jsonb_build_object('device_id', pg_temp.id(n))), pg_temp.context(1, format('key %s %s', n, k)))
+    pg_temp.point(jsonb_build_object('device_id', pg_temp.id(n), 'timestamp', pg_temp.ms(core.now()) - 1000 * k)), pg_temp.context(1, format('key %s %s', n, k)))
 from generate_series(1, 2) n, generate_series(1, 3) k \g /dev/null
 select is(
     (select array_agg(place || ' ' || n order by place) from (select place, count(*) as n from left_behind where device_id = pg_temp.id(1) group by 1) p),
