@@ -9,7 +9,7 @@ export NAME ?=
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- running -----------------------------------------------------------------------------------------------------------
 
@@ -25,7 +25,7 @@ clean: ## stop, then delete the private database, the keys and the environment
 
 # --- testing -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-sql test-py lint format
+.PHONY: test test-sql test-py test-faults lint format
 test: ## all tests, in a throw-away PostgreSQL
 	@scripts/test all
 
@@ -34,6 +34,9 @@ test-sql: ## pgTAP only: make test-sql ARGS='sql/tests/a.sql'
 
 test-py: ## Python only: make test-py ARGS='-k register'
 	@scripts/test py $(ARGS)
+
+test-faults: ## the long tests: crashes, overload, races, fuzzing: make test-faults ARGS='-k crash'
+	@scripts/test faults $(ARGS)
 
 lint: ## check style and types of Python, and of shell scripts where shellcheck is installed
 	@scripts/lint
