@@ -193,7 +193,7 @@ async def test_the_key_is_stored_as_its_hash_only(
     await send(api, ONE, key, bodies(ONE, device))
     (row,) = await module_database.fetch("select * from core.idempotency_keys where device_id = $1", device)
     assert row["key_hash"] == hashlib.sha256(key.encode()).digest()
-    assert len(row["request_hash"]) == 16
+    assert len(row["request_hash"]) == 32
     text = await module_database.value("select i::text from core.idempotency_keys i where device_id = $1", device)
     assert key not in text
     assert key.encode().hex() not in text

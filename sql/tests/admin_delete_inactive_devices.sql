@@ -18,7 +18,7 @@ select results_eq(
     'it is audited');
 select is(
     pg_temp.failure('select admin.delete_inactive_devices(3651)'),
-    '{"sqlstate": "PT400", "message": "older_than_days must be an integer from 1 to 3650.",
+    '{"sqlstate": "PT400", "message": "The number of days must be an integer from 1 to 3650.",
       "detail": [{"field": "older_than_days", "message": "must be an integer from 1 to 3650"}],
       "hint": "select admin.delete_inactive_devices(p_older_than_days => 365);"}', 'out of range');
 select is(pg_temp.failure('select admin.delete_inactive_devices(365)', 'pm_api') ->> 'sqlstate', '42501', 'pm_api may not');

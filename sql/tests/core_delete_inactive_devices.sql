@@ -45,7 +45,7 @@ select results_eq(
 
 select is(
     pg_temp.failure('select core.delete_inactive_devices(0)'),
-    '{"sqlstate": "PT400", "message": "older_than_days must be an integer from 1 to 3650.",
+    '{"sqlstate": "PT400", "message": "The number of days must be an integer from 1 to 3650.",
       "detail": [{"field": "older_than_days", "message": "must be an integer from 1 to 3650"}],
       "hint": "select admin.delete_inactive_devices(p_older_than_days => 365);"}', 'out of range');
 select is(

@@ -17,7 +17,7 @@ begin
     if p_older_than_days is null or p_older_than_days not between 1 and 3650 then
         raise exception using
             errcode = 'PT400',
-            message = 'older_than_days must be an integer from 1 to 3650.',
+            message = 'The number of days must be an integer from 1 to 3650.',
             detail = core.field_error('older_than_days', 'must be an integer from 1 to 3650')::text,
             hint = 'select admin.delete_inactive_devices(p_older_than_days => 365);';
     end if;
