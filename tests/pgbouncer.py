@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.own_cluster import run
-from tests.server import free_port
+from tests.server import ROOT, free_port
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -20,20 +20,25 @@ if TYPE_CHECKING:
 
     from tests.cluster import Cluster
 
-# docs/operating.md says why; a test holds it against this. Each database of a test has a pool of its own.
-SETTINGS = """
-pool_mode = transaction
-default_pool_size = 20
-max_client_conn = 1000
-query_wait_timeout = 10
-server_login_retry = 1
-"""
-PREPARED_STATEMENTS = "max_prepared_statements = 200\n"
+# Where Debian puts it, an ordinary user does not look.
+PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin") or "pgbouncer"
+
+# For version 1.21 and later ones only.
+PREPARED_STATEMENTS = "max_prepared_statements"
+
+
+async def documented_settings() -> str:
+    """The settings that docs/scaling.md gives for pgbouncer.ini."""
+    text = (ROOT / "docs" / "scaling.md").read_text()
+    settings = text.split("\n[pgbouncer]\n")[1].split("```")[0]
+    if await keeps_prepared_statements():
+        return settings
+    return "".join(line for line in settings.splitlines(keepends=True) if not line.startswith(PREPARED_STATEMENTS))
 
 
 async def keeps_prepared_statements() -> bool:
     """Whether the PgBouncer of this machine, as those from 1.21 on, knows prepared statements in transaction mode."""
-    version = (await run("pgbouncer", "-V")).succeeded()
+    version = (await run(PROGRAM, "-V")).succeeded()
     found = re.search(r"PgBouncer (\d+)\.(\d+)", version)
     assert found, version
     return (int(found[1]), int(found[2])) >= (1, 21)
@@ -45,20 +50,19 @@ async def pgbouncer(cluster: Cluster, roles: dict[str, str], *settings: str) -> 
     with tempfile.TemporaryDirectory(dir=cluster.directory.parent) as name:
         directory = Path(name)
         port = free_port()
-        prepared = PREPARED_STATEMENTS if await keeps_prepared_statements() else ""
         (directory / "users.txt").write_text("".join(f'"{role}" "{word}"\n' for role, word in roles.items()))
         (directory / "pgbouncer.ini").write_text(
             f"[databases]\n* = host={cluster.environment['PGHOST']} port={cluster.environment['PGPORT']}\n"
-            f"[pgbouncer]\n{SETTINGS}{prepared}listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-            f"auth_type = scram-sha-256\nauth_file = {directory}/users.txt\nlogfile = {directory}/log\n"
+            f"[pgbouncer]\n{await documented_settings()}"
+            f"listen_port = {port}\nauth_file = {directory}/users.txt\nunix_socket_dir =\nlogfile = {directory}/log\n"
             + "".join(f"{line}\n" for line in settings)
         )
         user = cluster.directory.owner()  # who may open the cluster's socket; PgBouncer does not run as root
         become = ("-u", user) if os.geteuid() == 0 else ()
         if become:
-            for path in (directory, *directory.iterdir()):
+            for path in (directory, directory / "users.txt", directory / "pgbouncer.ini"):
                 shutil.chown(path, user)
-        process = await asyncio.create_subprocess_exec("pgbouncer", "-q", *become, str(directory / "pgbouncer.ini"))
+        process = await asyncio.create_subprocess_exec(PROGRAM, "-q", *become, str(directory / "pgbouncer.ini"))
 
         async def listens() -> bool:
             assert process.returncode is None, (directory / "log").read_text()

@@ -73,7 +73,7 @@ def test_defaults() -> None:
     database = loaded.database.model_dump(exclude={"url"})
     assert database == {
         "min_connections": 5, "max_connections": 20, "idle_timeout_seconds": 600, "connect_timeout_seconds": 10,
-        "statement_cache_size": 100,
+        "statement_cache_size": 100, "replica_url": None, "replica_max_lag_seconds": 5,
     }  # fmt: skip
     assert loaded.database.url.get_secret_value() == URL
     assert (loaded.logging.level, loaded.logging.format) == ("info", "json")
