@@ -104,14 +104,14 @@ class Database:
 
     @asynccontextmanager
     async def snapshot(self, statement: str, *arguments: Any) -> AsyncIterator[tuple[Any, Any]]:
-        """A connection that can only read, and sees the database as it is now until the end.
-
-        A first statement takes the snapshot; its value comes along. Raises Problem.
-        """
+        """A connection that can only read, and sees what its first statement sees; that one's value. Raises Problem."""
         pool, connection = await self._acquire()
         ended_well = False
         try:
-            await connection.execute("begin isolation level repeatable read, read only")
+            limit = int(self._config.server.request_timeout_seconds * 1000)  # for who is cut off without a word
+            await connection.execute(
+                f"begin isolation level repeatable read, read only; set local statement_timeout = {limit}"
+            )
             yield connection, await connection.fetchval(statement, *arguments)
             await connection.execute("commit")
             ended_well = True

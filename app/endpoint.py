@@ -78,8 +78,7 @@ class EndpointApp:
 
     async def _call(self, request: bytes, context: bytes | None) -> Response:
         """Calls the function."""
-        source = self._database if self._endpoint.audited else self._reads
-        row = await source.fetchrow(self._statement, *((request,) if context is None else (request, context)))
+        row = await self._reads.fetchrow(self._statement, *((request,) if context is None else (request, context)))
         response = self._response(row)
         if self._endpoint.idempotent and row["replayed"]:
             response.headers["Idempotent-Replayed"] = "true"
@@ -115,6 +114,7 @@ class EndpointApp:
 def _client_address(scope: Scope) -> str | None:
     """The client's address; none where there is no IP address, which must not stop an erasure."""
     try:
-        return str(ip_address(scope["client"][0].partition("%")[0]))  # an inet has no zone
+        address = ip_address(scope["client"][0].partition("%")[0])  # an inet has no zone
+        return str(getattr(address, "ipv4_mapped", None) or address)
     except (TypeError, ValueError):
         return None

@@ -54,7 +54,7 @@ class ExportApp(EndpointApp):
     async def _call(self, request: bytes, context: bytes | None) -> Response:
         async with AsyncExitStack() as resources:
             await resources.enter_async_context(self._place())
-            await super()._call(request, context)
+            await self._database.fetchrow(self._statement, request, context)
             connection, head = await resources.enter_async_context(self._reads.snapshot(HEAD, request))
             return ExportResponse(head, request, connection, resources.pop_all(), self._timeout)
 

@@ -152,10 +152,12 @@ class Replica(Database):
         try:
             async with asyncio.timeout(CHECK_SECONDS):
                 (written,) = await self._primary.fetchrow(WRITTEN)
-                self._marks.append((asked, written))
-                replayed = await self._replayed()
-        except Problem:
+        except (Problem, TimeoutError):  # which is no reason to send it more work
             return "" if self._fresh() else "the primary does not answer"
+        self._marks.append((asked, written))
+        try:
+            async with asyncio.timeout(CHECK_SECONDS):
+                replayed = await self._replayed()
         except FAILURES as error:
             self._as_of = -inf
             return reason(error)

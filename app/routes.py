@@ -25,7 +25,7 @@ class Endpoint:
     streamed: bool = False
     """The function only begins an export; the data follow page by page."""
     replica: bool = False
-    """What it reads may come from a replica, see replica.py. A function that writes the audit log never runs there."""
+    """What it reads may come from a replica, see replica.py; the function that begins an export runs on the primary."""
     together: int = 0
     """How many requests without an Idempotency-Key may share a call of the function's _many."""
     counter: str | None = None
