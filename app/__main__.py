@@ -27,6 +27,7 @@ def main() -> None:
             settings = config.load()
             check_address(settings.server)
             asyncio.run(check_limits(settings))
+            asyncio.run(check_replica(settings))
             if settings.server.workers > 1:
                 os.environ[WORKERS_DIRECTORY] = stack.enter_context(counts_directory())
         except config.ConfigError as error:
@@ -92,18 +93,32 @@ async def check_limits(settings: config.Config) -> None:
     Their ranges stand in the database. Where it is away, each worker does this when it comes up.
     """
     with contextlib.suppress(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
-        try:
-            connection = await asyncpg.connect(
-                settings.database.url.get_secret_value(), timeout=settings.database.connect_timeout_seconds
-            )
-        except ValueError:  # asyncpg cannot read it; the text of the error may quote a password
-            raise config.ConfigError(f"{config.PREFIX}DATABASE__URL: this is no URL of a database") from None
+        connection = await connect(settings.database, "url")
         try:
             async with asyncio.timeout(settings.database.connect_timeout_seconds):
                 await database.pass_json_through(connection)
                 await database.prepare(connection, settings)
         finally:
             await connection.close()
+
+
+async def check_replica(settings: config.Config) -> None:
+    """Tries whether the URL of the replica, if there is one, can be read; it may be away."""
+    if settings.database.replica_url is not None:
+        with contextlib.suppress(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
+            await (await connect(settings.database, "replica_url")).close()
+
+
+async def connect(settings: config.Database, name: str) -> asyncpg.Connection[asyncpg.Record]:
+    """Connects to a database as its pool will, but without waiting for ever. The setting of this name is its URL."""
+    try:
+        return await asyncpg.connect(
+            getattr(settings, name).get_secret_value(),
+            timeout=settings.connect_timeout_seconds,
+            statement_cache_size=settings.statement_cache_size,
+        )
+    except ValueError:  # asyncpg cannot read it; the text of the error may quote a password
+        raise config.ConfigError(f"{config.PREFIX}DATABASE__{name.upper()}: this is no URL of a database") from None
 
 
 def _stopped(number: int, _: object) -> NoReturn:

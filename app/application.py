@@ -18,6 +18,7 @@ from app.errors import Problem
 from app.export import ExportApp
 from app.health import Health
 from app.middleware import Cors, Gzip, RequestContext
+from app.replica import Replica
 from app.routes import ENDPOINTS
 from app.scrape import Scrape
 from app.shutdown import Shutdown
@@ -47,14 +48,19 @@ def build(settings: config.Config) -> Starlette:
     """The application with this configuration."""
     logs.configure(settings.logging.level, settings.logging.format)
     database = Database(settings)
+    reads = database if settings.database.replica_url is None else Replica(database, settings)
     admissions = Admissions(database)
     shutdown = Shutdown(settings.server.drain_seconds)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await database.start()
+        if reads is not database:
+            await reads.start()
         shutdown.watch()
         yield
+        if reads is not database:
+            await reads.stop()
         await database.stop()
 
     middleware = [Middleware(RequestContext)]
@@ -75,7 +81,7 @@ def build(settings: config.Config) -> Starlette:
             *(
                 Route(
                     e.path,
-                    (ExportApp if e.streamed else EndpointApp)(e, admissions, database, settings),
+                    (ExportApp if e.streamed else EndpointApp)(e, admissions, database, reads, settings),
                     methods=[e.method],
                 )
                 for e in ENDPOINTS

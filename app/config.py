@@ -100,6 +100,8 @@ class Database(Section):
     idle_timeout_seconds: NonNegativeFloat
     connect_timeout_seconds: PositiveFloat
     statement_cache_size: int = Field(ge=0)
+    replica_url: SecretStr | None = Field(None, min_length=1)
+    replica_max_lag_seconds: float = Field(ge=2)
 
     @field_validator("max_connections")
     @classmethod

@@ -42,9 +42,13 @@ BROKEN = (asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 class Database:
     """A pool of connections that comes up when the database does."""
 
+    name = "database"
+    retried: tuple[str, ...] = RETRIED
+
     def __init__(self, settings: config.Config) -> None:
         """A pool that is not open yet."""
         self._config = settings
+        self._url = settings.database.url
         self._pool: asyncpg.Pool[asyncpg.Record] | None = None
         self._opening: asyncio.Task[None] | None = None
         self._why_closed: str | None = None
@@ -85,7 +89,7 @@ class Database:
             try:
                 return cast("list[asyncpg.Record]", await connection.fetch(statement, *arguments))
             except asyncpg.PostgresError as error:
-                if error.sqlstate in RETRIED and attempt < ATTEMPTS:
+                if error.sqlstate in self.retried and attempt < ATTEMPTS:
                     logger.warning("Trying again", extra={"sqlstate": error.sqlstate})
                 else:
                     raise _reported(error) from None
@@ -94,13 +98,13 @@ class Database:
                 raise Problem(503) from None
             finally:
                 metrics.query_seconds(statement).observe(time.perf_counter() - started)
-                await _release(pool, connection)
+                await release(pool, connection)
             await asyncio.sleep(random.uniform(0.01, 0.05) * attempt)  # noqa: S311  spreads retries
         raise AssertionError("unreachable")
 
     @asynccontextmanager
-    async def snapshot(self) -> AsyncIterator[Any]:
-        """A connection that can only read, and sees the database as it is now until the end. Raises Problem."""
+    async def snapshot(self, statement: str, *arguments: Any) -> AsyncIterator[tuple[Any, Any]]:
+        """A connection that can only read, and sees what its first statement sees; that one's value. Raises Problem."""
         pool, connection = await self._acquire()
         ended_well = False
         try:
@@ -108,7 +112,7 @@ class Database:
             await connection.execute(
                 f"begin isolation level repeatable read, read only; set local statement_timeout = {limit}"
             )
-            yield connection
+            yield connection, await connection.fetchval(statement, *arguments)
             await connection.execute("commit")
             ended_well = True
         except asyncpg.PostgresError as error:
@@ -120,7 +124,7 @@ class Database:
             if not ended_well:
                 with suppress(asyncpg.InterfaceError):  # it is gone already
                     connection.terminate()  # rather than wait for the end of what it is doing
-            await _release(pool, connection)
+            await release(pool, connection)
 
     async def schema_version(self) -> int:
         """The version of the schema; raises Problem."""
@@ -135,13 +139,13 @@ class Database:
             async with asyncio.timeout(self._config.database.connect_timeout_seconds):
                 return pool, await pool.acquire()
         except (asyncpg.PostgresError, *BROKEN, TimeoutError) as error:
-            logger.error("No connection to the database: %s", _reason(error))
+            logger.error("No connection to the %s: %s", self.name, reason(error))
             raise Problem(503) from None
 
     async def _open(self) -> bool:
         database = self._config.database
         pool = asyncpg.create_pool(
-            database.url.get_secret_value(),
+            self._url.get_secret_value(),
             min_size=database.min_connections,
             max_size=database.max_connections,
             max_inactive_connection_lifetime=database.idle_timeout_seconds,
@@ -155,20 +159,23 @@ class Database:
             await pool
             async with pool.acquire() as connection:
                 async with asyncio.timeout(database.connect_timeout_seconds):
-                    await prepare(connection, self._config)
+                    await self._prepare(connection)
         except (asyncpg.PostgresError, *BROKEN, TimeoutError, config.ConfigError) as error:
-            if _reason(error) != self._why_closed:
-                self._why_closed = _reason(error)
-                logger.error("The database cannot be used: %s", self._why_closed)
+            if reason(error) != self._why_closed:
+                self._why_closed = reason(error)
+                logger.error("The %s cannot be used: %s", self.name, self._why_closed)
             pool.terminate()
             return False
         self._pool = pool
         return True
 
+    async def _prepare(self, connection: Any) -> None:
+        await prepare(connection, self._config)
+
     async def _keep_opening(self) -> None:
         while not await self._open():  # noqa: ASYNC110  nobody tells when the database is back
             await asyncio.sleep(RETRY_SECONDS)
-        logger.info("The database can be used.")
+        logger.info("The %s can be used.", self.name)
 
     async def _sample(self) -> None:
         """Tells the metrics how the connections are used. Counting each use would cost every request."""
@@ -179,11 +186,12 @@ class Database:
             await asyncio.sleep(SAMPLE_SECONDS)
 
 
-async def _release(pool: asyncpg.Pool[asyncpg.Record], connection: Any) -> None:
+async def release(pool: asyncpg.Pool[asyncpg.Record], connection: Any) -> None:
+    """Gives a connection back; one whose statement does not end is given up."""
     try:
         await pool.release(connection, timeout=RELEASE_SECONDS)
     except (asyncpg.PostgresError, *BROKEN) as error:
-        logger.warning("A connection was lost: %s", _reason(error))
+        logger.warning("A connection was lost: %s", reason(error))
 
 
 async def pass_json_through(connection: Any) -> None:
@@ -229,7 +237,7 @@ def _reported(error: asyncpg.PostgresError) -> Problem:
     return problem
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """Why there is no connection, for the log. Such errors come before any request's data."""
     if isinstance(error, config.ConfigError):
         return str(error)

@@ -28,12 +28,15 @@ if TYPE_CHECKING:
 class EndpointApp:
     """Answers one endpoint of the route table."""
 
-    def __init__(self, endpoint: Endpoint, admissions: Admissions, database: Database, settings: Config) -> None:
-        """An ASGI application for this endpoint."""
+    def __init__(
+        self, endpoint: Endpoint, admissions: Admissions, database: Database, reads: Database, settings: Config
+    ) -> None:
+        """An ASGI application for this endpoint; what may come from a replica is asked of reads."""
         self._endpoint = endpoint
         self._statement = endpoint.statement
         self._admissions = admissions
         self._database = database
+        self._reads = reads if endpoint.replica else database
         self._timeout = settings.server.request_timeout_seconds
         self._max_body = settings.server.max_body_bytes
         self._uploads = (
@@ -75,7 +78,7 @@ class EndpointApp:
 
     async def _call(self, request: bytes, context: bytes | None) -> Response:
         """Calls the function."""
-        row = await self._database.fetchrow(self._statement, *((request,) if context is None else (request, context)))
+        row = await self._reads.fetchrow(self._statement, *((request,) if context is None else (request, context)))
         response = self._response(row)
         if self._endpoint.idempotent and row["replayed"]:
             response.headers["Idempotent-Replayed"] = "true"

@@ -44,17 +44,18 @@ REASONS: dict[type[Exception], str] = {
 class ExportApp(EndpointApp):
     """Answers the export: the endpoint's function audits it, then the data follow."""
 
-    def __init__(self, endpoint: Endpoint, admissions: Admissions, database: Database, settings: Config) -> None:
+    def __init__(
+        self, endpoint: Endpoint, admissions: Admissions, database: Database, reads: Database, settings: Config
+    ) -> None:
         """An ASGI application for this endpoint."""
-        super().__init__(endpoint, admissions, database, settings)
+        super().__init__(endpoint, admissions, database, reads, settings)
         self._places = asyncio.Semaphore(max(1, settings.database.max_connections // POOL_PART))
 
     async def _call(self, request: bytes, context: bytes | None) -> Response:
         async with AsyncExitStack() as resources:
             await resources.enter_async_context(self._place())
             await self._database.fetchrow(self._statement, request, context)
-            connection = await resources.enter_async_context(self._database.snapshot())
-            head: str = await connection.fetchval(HEAD, request)
+            connection, head = await resources.enter_async_context(self._reads.snapshot(HEAD, request))
             return ExportResponse(head, request, connection, resources.pop_all(), self._timeout)
 
     @asynccontextmanager

@@ -24,6 +24,8 @@ class Endpoint:
     """The function writes the audit log: it has a context that says who asks."""
     streamed: bool = False
     """The function only begins an export; the data follow page by page."""
+    replica: bool = False
+    """What it reads may come from a replica, see replica.py; the function that begins an export runs on the primary."""
     together: int = 0
     """How many requests without an Idempotency-Key may share a call of the function's _many."""
     counter: str | None = None
@@ -44,12 +46,18 @@ class Endpoint:
 # The router tries them in this order: the most frequent first.
 ENDPOINTS = (
     Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True, together=64, counter=UPLOADED),
-    Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",)),
+    Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",), replica=True),
     Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True, together=16, counter=UPLOADED),
     Endpoint("POST", f"{BASE}/devices/register", "register_device", counter="devices_registered_total"),
     Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),
     Endpoint(
-        "GET", f"{BASE}/devices/{{device_id}}/data-export", "begin_export", "privacy", audited=True, streamed=True
+        "GET",
+        f"{BASE}/devices/{{device_id}}/data-export",
+        "begin_export",
+        "privacy",
+        audited=True,
+        streamed=True,
+        replica=True,
     ),
     Endpoint("DELETE", f"{BASE}/devices/{{device_id}}/data", "erase_device", "privacy", audited=True),
     Endpoint(

@@ -75,7 +75,14 @@ def free_port() -> int:
 
 
 def environment(database_url: str, port: int, **settings: str) -> dict[str, str]:
-    """The environment of a server: nothing of the caller's PM__… variables, quick to stop."""
+    """The environment of a server: nothing of the caller's PM__… variables, quick to stop.
+
+    Where PM_TEST_POOLED says {"from", "to", "settings"}, what would go to one place goes to a PgBouncer before it.
+    """
+    pooled = orjson.loads(os.environ.get("PM_TEST_POOLED", "null"))
+    if pooled and database_url.endswith(pooled["from"]):
+        database_url = database_url.replace(pooled["from"], pooled["to"])
+        settings = pooled["settings"] | settings
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("PM__")}
     return {
         **inherited,

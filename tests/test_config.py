@@ -24,7 +24,8 @@ DATABASE_SETTINGS = {f"{config.PREFIX}LIMITS__{name.upper()}" for name in config
     "PM__SECURITY__RATE_LIMIT_PER_MINUTE"
 }
 METRICS_LOGIN = {"PM__SECURITY__METRICS_USERNAME", "PM__SECURITY__METRICS_PASSWORD"}
-OPTIONAL_FIELDS = DATABASE_SETTINGS | METRICS_LOGIN
+REPLICA = "PM__DATABASE__REPLICA_URL"
+OPTIONAL_FIELDS = DATABASE_SETTINGS | METRICS_LOGIN | {REPLICA}
 
 SECTIONS: dict[str, type[config.Section]] = {
     "SERVER": config.Server,
@@ -72,7 +73,7 @@ def test_defaults() -> None:
     database = loaded.database.model_dump(exclude={"url"})
     assert database == {
         "min_connections": 5, "max_connections": 20, "idle_timeout_seconds": 600, "connect_timeout_seconds": 10,
-        "statement_cache_size": 100,
+        "statement_cache_size": 100, "replica_url": None, "replica_max_lag_seconds": 5,
     }  # fmt: skip
     assert loaded.database.url.get_secret_value() == URL
     assert (loaded.logging.level, loaded.logging.format) == ("info", "json")
@@ -129,6 +130,8 @@ WRONG = {
     "PM__DATABASE__IDLE_TIMEOUT_SECONDS": ["-1", "inf"],
     "PM__DATABASE__CONNECT_TIMEOUT_SECONDS": ["0", "soon"],
     "PM__DATABASE__STATEMENT_CACHE_SIZE": ["-1", "large"],
+    "PM__DATABASE__REPLICA_URL": [""],
+    "PM__DATABASE__REPLICA_MAX_LAG_SECONDS": ["1.9", "inf", "short"],
     "PM__LOGGING__LEVEL": ["loud", "INFO", ""],
     "PM__LOGGING__FORMAT": ["xml", ""],
     "PM__SECURITY__CORS_ORIGINS": [
@@ -290,7 +293,7 @@ def test_the_documentation_lists_every_variable_with_its_default() -> None:
     }
     rows = table("Of the API")
     assert {name: default for name, default, *_ in rows} == {
-        **expected, URL_VARIABLE: "required", **dict.fromkeys(METRICS_LOGIN, "none"),
+        **expected, URL_VARIABLE: "required", **dict.fromkeys(METRICS_LOGIN | {REPLICA}, "none"),
     }  # fmt: skip
     assert len(rows) == len(variables() - DATABASE_SETTINGS)
     assert all(len(row) == 4 and all(row) for row in rows)

@@ -54,6 +54,7 @@ async def start(database_url: str, **settings: str) -> tuple[int, str]:
         (f"postgresql://user:{SECRET}@localhost:port/x", {}, URL_VARIABLE),
         (f"postgresql://user:{SECRET}@localhost/x?sslmode=perhaps", {}, URL_VARIABLE),
         (f"postgresql://user:{SECRET}@[localhost/x", {}, URL_VARIABLE),
+        (URL, {"database__replica_url": f"mysql://user:{SECRET}@localhost/x"}, "PM__DATABASE__REPLICA_URL"),
     ],
 )
 async def test_a_wrong_value_stops_the_start_with_one_line_and_code_2(
