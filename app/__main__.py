@@ -84,19 +84,18 @@ async def check_limits(settings: config.Config) -> None:
 
     Their ranges stand in the database. Where it is away, each worker does this when it comes up.
     """
-    with contextlib.suppress(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
-        try:
-            connection = await asyncpg.connect(
-                settings.database.url.get_secret_value(), timeout=settings.database.connect_timeout_seconds
-            )
-        except ValueError:  # asyncpg cannot read it; the text of the error may quote a password
-            raise config.ConfigError(f"{config.PREFIX}DATABASE__URL: this is no URL of a database") from None
-        try:
-            async with asyncio.timeout(settings.database.connect_timeout_seconds):
+    seconds = settings.database.connect_timeout_seconds
+    with contextlib.suppress(OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+        async with asyncio.timeout(seconds):
+            try:
+                connection = await asyncpg.connect(settings.database.url.get_secret_value(), timeout=seconds)
+            except ValueError:  # asyncpg cannot read it; the text of the error may quote a password
+                raise config.ConfigError(f"{config.PREFIX}DATABASE__URL: this is no URL of a database") from None
+            try:
                 await database.pass_json_through(connection)
                 await database.prepare(connection, settings)
-        finally:
-            await connection.close()
+            finally:
+                connection.terminate()  # where it does not answer, close() would wait for it
 
 
 def _stopped(number: int, _: object) -> NoReturn:

@@ -1,4 +1,4 @@
-"""A fleet of phones that goes on uploading whatever happens to the service, and what must be true of it at any moment."""
+"""Phones that go on uploading whatever happens to the service, and what must be true of it at any moment."""
 
 from __future__ import annotations
 
@@ -40,7 +40,8 @@ WRONG_LAST_LOCATIONS = """
     left join lateral (
         select l.* from core.locations l where l.device_id = d.device_id order by l.captured_at desc limit 1
     ) l on true
-    where (d.last_captured_at, d.last_latitude, d.last_longitude) is distinct from (l.captured_at, l.latitude, l.longitude)
+    where (d.last_captured_at, d.last_latitude, d.last_longitude)
+        is distinct from (l.captured_at, l.latitude, l.longitude)
 """
 OVERFULL = "select group_id from core.devices where active group by group_id having count(*) > 20"
 LEFT_LOCKS = """
