@@ -63,10 +63,11 @@ async def strike(fault: str, proxy: Proxy, phones: Fleet) -> None:
     [
         "stalls",
         "forgets its connections",
-        "drops its connections",
-        "refuses connections",
         "cuts in mid-message",
-        "delays",
+        *(
+            pytest.param(name, marks=pytest.mark.long)
+            for name in ("drops its connections", "refuses connections", "delays")
+        ),
     ],
 )
 async def test_the_network_fails_under_load(database: Database, tmp_path: Path, fault: str) -> None:
@@ -101,6 +102,7 @@ async def test_a_network_that_is_away_at_start(database: Database, tmp_path: Pat
             await check_pool(server, database)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("size", [1, 300, 600, 1000])
 async def test_connections_that_die_while_they_are_made(database: Database, tmp_path: Path, size: int) -> None:
     async with proxied(database.api_url) as (proxy, url), hasty(url, tmp_path) as server:

@@ -77,7 +77,7 @@ async def test_postgresql_is_down_for_a_while(
         await away_cluster.start()
 
 
-@pytest.mark.parametrize("of", ["the server", "the database"])
+@pytest.mark.parametrize("of", [pytest.param("the server", marks=pytest.mark.long), "the database"])
 async def test_a_database_that_can_only_be_read(database: Database, tmp_path: Path, of: str) -> None:
     async with used(database, tmp_path) as (phones, probes), database.cluster.session("postgres") as operator:
         what, reload = (
@@ -115,6 +115,7 @@ async def test_a_server_in_recovery(away_cluster: OwnCluster, database: Database
         (await operate(away_cluster, "postgres", "psql", "-Xqc", "select pg_promote()")).succeeded()
 
 
+@pytest.mark.long
 async def test_fewer_connections_than_the_pool_may_have(database: Database, tmp_path: Path) -> None:
     async with used(database, tmp_path) as (phones, _), database.cluster.session("postgres") as operator:
         end_sessions = f"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.name}'"
@@ -127,6 +128,7 @@ async def test_fewer_connections_than_the_pool_may_have(database: Database, tmp_
             await operator.execute(f"alter database {database.name} connection limit -1")
 
 
+@pytest.mark.long
 async def test_no_connection_left(database: Database, tmp_path: Path) -> None:
     async with used(database, tmp_path) as (phones, probes), AsyncExitStack() as taken:
         end_sessions = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'phone-manager'"
