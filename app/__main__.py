@@ -92,14 +92,14 @@ async def check_limits(settings: config.Config) -> None:
 
     Their ranges stand in the database. Where it is away, each worker does this when it comes up.
     """
-    with contextlib.suppress(OSError, TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresError):
-        connection = await connect(settings.database, "url")
-        try:
-            async with asyncio.timeout(settings.database.connect_timeout_seconds):
+    with contextlib.suppress(OSError, asyncpg.InterfaceError, asyncpg.PostgresError):
+        async with asyncio.timeout(settings.database.connect_timeout_seconds):
+            connection = await connect(settings.database, "url")
+            try:
                 await database.pass_json_through(connection)
                 await database.prepare(connection, settings)
-        finally:
-            await connection.close()
+            finally:
+                connection.terminate()  # where it does not answer, close() would wait for it
 
 
 async def check_replica(settings: config.Config) -> None:

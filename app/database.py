@@ -26,7 +26,9 @@ SCHEMA_VERSION = 1
 
 RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 ATTEMPTS = 3
+READ_ONLY = "25006"
 
+START_SECONDS = 2.0  # for the pool to open before requests are served; then they are served without it
 RETRY_SECONDS = 1.0  # between attempts to open the pool
 RELEASE_SECONDS = 1.0  # for a cancelled statement to end; then the connection is given up
 SAMPLE_SECONDS = 1.0  # between looks at the pool, for the metrics
@@ -55,10 +57,11 @@ class Database:
         self._sampling: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Opens the pool, or goes on trying in the background where the database is away."""
+        """Opens the pool. Where the database is away, that goes on in the background: probes want an answer."""
         self._sampling = asyncio.create_task(self._sample())
-        if not await self._open():
-            self._opening = asyncio.create_task(self._keep_opening())
+        attempt = asyncio.create_task(self._open())
+        self._opening = asyncio.create_task(self._keep_opening(attempt))
+        await asyncio.wait((attempt,), timeout=START_SECONDS)
 
     async def stop(self) -> None:
         """Closes the pool; statements under way have ended by then."""
@@ -89,6 +92,8 @@ class Database:
             try:
                 return cast("list[asyncpg.Record]", await connection.fetch(statement, *arguments))
             except asyncpg.PostgresError as error:
+                if error.sqlstate == READ_ONLY:
+                    await pool.expire_connections()
                 if error.sqlstate in self.retried and attempt < ATTEMPTS:
                     logger.warning("Trying again", extra={"sqlstate": error.sqlstate})
                 else:
@@ -126,10 +131,13 @@ class Database:
                     connection.terminate()  # rather than wait for the end of what it is doing
             await release(pool, connection)
 
-    async def schema_version(self) -> int:
-        """The version of the schema; raises Problem."""
+    async def health(self) -> dict[str, Any]:
+        """What api.health() tells; raises Problem."""
         row = await self.fetchrow("select api.health()")
-        return int(orjson.loads(row[0])["schema_version"])
+        health: dict[str, Any] = orjson.loads(row[0])
+        if health.get("read_only") and self._pool is not None:
+            await self._pool.expire_connections()  # another server may be the one to write to by now
+        return health
 
     async def _acquire(self) -> tuple[asyncpg.Pool[asyncpg.Record], Any]:
         pool = self._pool
@@ -152,7 +160,7 @@ class Database:
             timeout=database.connect_timeout_seconds,
             statement_cache_size=database.statement_cache_size,
             server_settings={"application_name": "phone-manager"},
-            init=pass_json_through,
+            init=self._begin_connection,
             reset=_keep_session,
         )
         try:
@@ -160,7 +168,7 @@ class Database:
             async with pool.acquire() as connection:
                 async with asyncio.timeout(database.connect_timeout_seconds):
                     await self._prepare(connection)
-        except (asyncpg.PostgresError, *BROKEN, TimeoutError, config.ConfigError) as error:
+        except Exception as error:  # noqa: BLE001  nobody but this loop would come back to it
             if reason(error) != self._why_closed:
                 self._why_closed = reason(error)
                 logger.error("The %s cannot be used: %s", self.name, self._why_closed)
@@ -172,10 +180,21 @@ class Database:
     async def _prepare(self, connection: Any) -> None:
         await prepare(connection, self._config)
 
-    async def _keep_opening(self) -> None:
-        while not await self._open():  # noqa: ASYNC110  nobody tells when the database is back
+    async def _begin_connection(self, connection: Any) -> None:
+        """Prepares a new connection. The pool gives this no time limit, and would close it only when it answers."""
+        try:
+            async with asyncio.timeout(self._config.database.connect_timeout_seconds):
+                await pass_json_through(connection)
+        except BaseException:
+            connection.terminate()
+            raise
+
+    async def _keep_opening(self, attempt: asyncio.Task[bool]) -> None:
+        while not await attempt:
             await asyncio.sleep(RETRY_SECONDS)
-        logger.info("The %s can be used.", self.name)
+            attempt = asyncio.create_task(self._open())
+        if self._why_closed is not None:
+            logger.info("The %s can be used.", self.name)
 
     async def _sample(self) -> None:
         """Tells the metrics how the connections are used. Counting each use would cost every request."""
@@ -192,6 +211,8 @@ async def release(pool: asyncpg.Pool[asyncpg.Record], connection: Any) -> None:
         await pool.release(connection, timeout=RELEASE_SECONDS)
     except (asyncpg.PostgresError, *BROKEN) as error:
         logger.warning("A connection was lost: %s", reason(error))
+        if isinstance(error, TimeoutError):  # not even a request to cancel came through: others may be dead, too
+            await pool.expire_connections()
 
 
 async def pass_json_through(connection: Any) -> None:
@@ -241,6 +262,8 @@ def reason(error: Exception) -> str:
     """Why there is no connection, for the log. Such errors come before any request's data."""
     if isinstance(error, config.ConfigError):
         return str(error)
+    if not isinstance(error, (asyncpg.PostgresError, *BROKEN)):
+        return type(error).__name__
     return f"{type(error).__name__}: {error}".rstrip(": ")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 from starlette.responses import PlainTextResponse, Response
@@ -40,7 +40,7 @@ class Health:
         """For people: version, and how long the database takes to answer."""
         started = time.perf_counter()
         try:
-            await self._schema_version()
+            await self._told()
             latency = round((time.perf_counter() - started) * 1000, 3)
         except Problem:
             latency = None
@@ -60,15 +60,17 @@ class Health:
         """200 when requests can be answered; raises Problem 503."""
         if self._shutdown.begun:
             raise Problem(503, "The server is shutting down.")
-        version = await self._schema_version()
-        if version < SCHEMA_VERSION:
-            raise Problem(503, f"The schema has version {version}, this API needs {SCHEMA_VERSION}.")
+        told = await self._told()
+        if told["schema_version"] < SCHEMA_VERSION:
+            raise Problem(503, f"The schema has version {told['schema_version']}, this API needs {SCHEMA_VERSION}.")
+        if told.get("read_only"):
+            raise Problem(503, "The database can only be read.")
         return PlainTextResponse("OK")
 
-    async def _schema_version(self) -> int:
+    async def _told(self) -> dict[str, Any]:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                return await self._database.schema_version()
+                return await self._database.health()
         except TimeoutError:
             raise Problem(503, "The database does not answer.") from None
         except Problem:

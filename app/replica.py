@@ -59,7 +59,7 @@ class Replica(Database):
 
     async def start(self) -> None:
         """Opens the pool in the background; until then the primary is read."""
-        self._opening = asyncio.create_task(self._keep_opening())
+        self._opening = asyncio.create_task(self._keep_opening(asyncio.create_task(self._open())))
         self._watching = asyncio.create_task(self._watch(self._opening))
 
     async def stop(self) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tests.cluster import Cluster
 from tests.server import ROOT
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -95,6 +96,17 @@ class OwnCluster(Cluster):
         self.kill_process(self.postmaster())
         for pid in self.pids():
             self.kill_process(pid)
+
+    async def shut_down(self, number: int) -> None:
+        """Asks it to end: SIGINT for a fast shutdown, SIGQUIT for an immediate one. Or kills its first process."""
+        pid = self.postmaster()
+        assert self.owns(pid)
+        os.kill(pid, number)
+
+        async def gone() -> bool:
+            return self.pids() == []
+
+        await until("the end of all processes", gone)
 
     def kill_process(self, pid: int) -> None:
         """Kills one of its processes."""
