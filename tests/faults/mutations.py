@@ -7,12 +7,17 @@ import re
 import shutil
 import sys
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tests.cluster import TEMPLATE, Cluster
 from tests.own_cluster import operate, run
 from tests.server import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 COPIED = ("app", "sql", "tests", "scripts", "config", "docs", "pyproject.toml")
 
@@ -267,20 +272,37 @@ async def caught_by(cluster: Cluster, tree: Path, tests: str) -> list[str]:
         outcome = await operate(cluster, "pm_tap", "psql", "-Xqt", "-f", str(tree / tests))
         failed = [line.strip() for line in outcome.output.splitlines() if re.match(r" *not ok|psql.*ERROR", line)]
         return [f"{tests}: {line}" for line in failed]
-    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-q", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
+    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-q", "-x", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
     outcome = await run("env", "-C", str(tree), *command, *tests.split(), PYTHONDONTWRITEBYTECODE="1")
     assert outcome.code in (0, 1, 2), outcome.output
     return re.findall(r"^(?:FAILED|ERROR) (\S+)", outcome.output, re.MULTILINE)
 
 
-async def attempt(cluster: Cluster, work: Path, mutation: Mutation) -> bool:
-    """Breaks a copy and runs the tests; whether one failed."""
+@contextmanager
+def copy(work: Path) -> Iterator[Path]:
+    """A copy of the project."""
     tree = work / "tree"
     tree.mkdir()
     try:
         for name in COPIED:
             source = ROOT / name
             (shutil.copytree if source.is_dir() else shutil.copy)(source, tree / name)
+        yield tree
+    finally:
+        shutil.rmtree(tree)
+
+
+async def check_whole(cluster: Cluster, work: Path, mutations: list[Mutation]) -> None:
+    """As long as nothing is broken, none of the tests fails."""
+    with copy(work) as tree:
+        await install(cluster, tree)
+        for tests in sorted({mutation.tests for mutation in mutations}):
+            assert await caught_by(cluster, tree, tests) == [], "this fails already"
+
+
+async def attempt(cluster: Cluster, work: Path, mutation: Mutation) -> bool:
+    """Breaks a copy and runs the tests; whether one failed."""
+    with copy(work) as tree:
         file = tree / mutation.file
         text = file.read_text()
         assert text.count(mutation.old) == 1, f"{mutation.name}: {mutation.file} has changed"
@@ -293,14 +315,13 @@ async def attempt(cluster: Cluster, work: Path, mutation: Mutation) -> bool:
         for test in caught[:3]:
             print(f"          {test}", flush=True)  # noqa: T201
         return bool(caught)
-    finally:
-        shutil.rmtree(tree)
 
 
 async def main(work: Path, words: list[str]) -> int:
     """Tries all mutations, or those with one of these words in their names; how many no test noticed."""
     cluster = Cluster.at(str(work / "cluster"))
     chosen = [one for one in MUTATIONS if not words or any(word in one.name for word in words)]
+    await check_whole(cluster, work, chosen)
     caught = [await attempt(cluster, work, mutation) for mutation in chosen]
     print(f"{sum(caught)} of {len(caught)} caught")  # noqa: T201
     return len(caught) - sum(caught)

@@ -162,6 +162,8 @@ async def test_a_partition_that_another_session_makes_meanwhile_is_there_already
         database.cluster.session(database.name) as first,
         database.cluster.session(database.name) as second,
     ):
+        for _ in range(2):
+            await second.execute(CREATE.replace("40", "41"))  # a session that has made some; it reads no catalog anew
         await second.execute("select to_regclass(core.partition_name((now() at time zone 'UTC')::date + 40))")
         await first.execute("begin")
         assert await first.fetchval(CREATE) == 0
