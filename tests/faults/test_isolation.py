@@ -31,6 +31,8 @@ DROP_DAY = "do $$ begin execute 'drop table ' || core.partition_name((now() at t
 CREATE_DAY = "select core.create_partition((now() at time zone 'UTC')::date - 2)"
 IN_DEFAULT = "select count(*) from core.locations_default"
 LAST = "select last_captured_at from core.devices where device_id::text = $1"
+CREATE_AHEAD = "select core.create_partition((now() at time zone 'UTC')::date + $1::integer)"
+MISSING_AHEAD = "select to_regclass(core.partition_name((now() at time zone 'UTC')::date + 40))"
 STEP = "select next_position from jobs.cleanup_locations_step($1)"
 DAY = 86_400_000
 
@@ -162,12 +164,16 @@ async def test_a_partition_that_another_session_makes_meanwhile_is_there_already
         database.cluster.session(database.name) as first,
         database.cluster.session(database.name) as second,
     ):
-        for _ in range(2):
-            await second.execute(CREATE.replace("40", "41"))  # a session that has made some; it reads no catalog anew
-        await second.execute("select to_regclass(core.partition_name((now() at time zone 'UTC')::date + 40))")
+        for _ in range(8):
+            await second.fetchval(CREATE_AHEAD, 41)  # a session that has all its plans, and so reads no catalog anew
         await first.execute("begin")
-        assert await first.fetchval(CREATE) == 0
-        async with beside(second.fetchval(CREATE)) as waiting:
+        assert await first.fetchval(CREATE_AHEAD, 40) == 0
+        await second.execute("set lock_timeout = '50ms'")
+        with pytest.raises(asyncpg.LockNotAvailableError):
+            await second.fetchval(CREATE_AHEAD, 40)
+        await second.fetch(MISSING_AHEAD)
+        await second.execute("set lock_timeout = 0")
+        async with beside(second.fetchval(CREATE_AHEAD, 40)) as waiting:
             assert await until_blocked(watch, first) == [second.get_server_pid()]
             assert await waits_for_name(watch, second.get_server_pid(), "partitions", "core.locations")
             await first.execute("commit")
