@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import struct
 import uuid
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from hypothesis import given
@@ -81,7 +80,7 @@ def as_stored(sent: dict[str, Any]) -> dict[str, Any]:
     stored = {name: sent.get(name) for name in FIELDS}
     for name, value in stored.items():
         if isinstance(value, float):
-            number = float(round(Decimal(repr(value)), 60))
+            number = float(f"{value:.60f}")
             stored[name] = (0.0 if abs(number) <= 1e-37 else float4(number)) if name in FLOAT4 else number
     if (stored["battery_level"] or 0) < 0:
         stored["battery_level"] = None
