@@ -25,7 +25,7 @@ clean: ## stop, then delete the private database, the keys and the environment
 
 # --- testing -----------------------------------------------------------------------------------------------------------
 
-.PHONY: test test-sql test-py test-faults lint format
+.PHONY: test test-sql test-py test-faults test-tests lint format
 test: ## all tests, in a throw-away PostgreSQL
 	@scripts/test all
 
@@ -37,6 +37,9 @@ test-py: ## Python only: make test-py ARGS='-k register'
 
 test-faults: ## the long tests: crashes, overload, races, fuzzing: make test-faults ARGS='-k crash'
 	@scripts/test faults $(ARGS)
+
+test-tests: ## break the product in ways that the tests must notice (minutes): make test-tests ARGS='lock'
+	@scripts/try-tests $(ARGS)
 
 lint: ## check style and types of Python, and of shell scripts where shellcheck is installed
 	@scripts/lint

@@ -28,6 +28,7 @@ set local role pm_owner;
 \ir schema/job_runs.sql
 \ir schema/devices_with_last_location.sql
 \ir schema/group_member_counts.sql
+\ir schema/job_status.sql
 
 -- Rules.
 \ir functions/core/lock_name.sql

@@ -18,8 +18,8 @@ create function admin.rotate_api_key(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_now timestamptz := core.now();
     v_key core.api_keys := core.require_api_key(p_id);
+    v_now timestamptz := core.now();  -- read under the lock: another rotation may have ended the key meanwhile
 begin
     if p_grace is null or p_grace < interval '0' or p_grace > interval '365 days' then
         raise exception using errcode = 'PT400', message = 'p_grace must be from 0 to 365 days.';

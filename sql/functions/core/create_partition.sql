@@ -12,6 +12,7 @@
 
 create function core.create_partition(p_day date) returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp
+set datestyle = 'ISO'  -- bounds are written as text: IST is a time of India, of Israel and of Ireland
 as $$
 declare
     v_name  text := core.partition_name(p_day);
@@ -20,7 +21,8 @@ declare
     v_moved bigint;
 begin
     perform core.lock_name('partitions', 'core.locations');
-    if to_regclass(v_name) is not null then
+    -- to_regclass would do only without concurrency: what it did not find before the lock, it need not find after it.
+    if exists (select from pg_catalog.pg_class c where c.relnamespace = 'core'::regnamespace and 'core.' || c.relname = v_name) then
         return null;
     end if;
 
