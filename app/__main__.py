@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
+from functools import partial
 from typing import Any, NoReturn
 
 import asyncpg
@@ -45,7 +46,7 @@ def options(settings: config.Config) -> dict[str, Any]:
         "port": settings.server.port,
         "workers": settings.server.workers,
         "loop": "uvloop",
-        "http": Protocol,
+        "http": partial(Protocol, request_seconds=settings.server.request_timeout_seconds),
         "ws": "none",
         "log_config": None,
         "access_log": False,

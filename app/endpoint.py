@@ -62,7 +62,8 @@ class EndpointApp:
         extra_headers.update(admission.headers)
 
         check_body_headers(headers, self._max_body)
-        request = await read_body(receive, self._max_body) if self._endpoint.has_body else self._parameters(scope)
+        body = await read_body(receive, self._max_body)  # of any request: one whose body is bad must do nothing
+        request = body if self._endpoint.has_body else self._parameters(scope)
         if not request:
             raise Problem(400, "The request needs a body.")
 
