@@ -18,6 +18,7 @@ from app.errors import Problem
 from app.export import ExportApp
 from app.health import Health
 from app.middleware import Cors, Gzip, RequestContext
+from app.places import Places
 from app.routes import ENDPOINTS
 from app.scrape import Scrape
 from app.shutdown import Shutdown
@@ -47,6 +48,7 @@ def build(settings: config.Config) -> Starlette:
     """The application with this configuration."""
     logs.configure(settings.logging.level, settings.logging.format)
     database = Database(settings)
+    places = Places(settings.server.max_concurrent_requests)
     admissions = Admissions(database)
     shutdown = Shutdown(settings.server.drain_seconds)
 
@@ -75,7 +77,7 @@ def build(settings: config.Config) -> Starlette:
             *(
                 Route(
                     e.path,
-                    (ExportApp if e.streamed else EndpointApp)(e, admissions, database, settings),
+                    (ExportApp if e.streamed else EndpointApp)(e, places, admissions, database, settings),
                     methods=[e.method],
                 )
                 for e in ENDPOINTS

@@ -5,15 +5,14 @@ from __future__ import annotations
 import http
 from typing import TYPE_CHECKING, Any
 
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.errors import Problem
+from app.flow import Flow
 from app.middleware import SECURITY_HEADERS, request_id
 
 if TYPE_CHECKING:
     import asyncio
-    from collections import deque
 
     from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
@@ -28,20 +27,6 @@ class OutOfBoundsError(Exception):
     """The head of a request is too large, or too many requests wait. httptools makes a parser error of it."""
 
 
-class Flow(FlowControl):
-    """Reads no further while requests wait for their turn; else each answer would bring in a buffer full of them."""
-
-    def __init__(self, transport: asyncio.Transport, pipeline: deque[Any]) -> None:
-        """The flow of a connection with this line of requests."""
-        super().__init__(transport)
-        self._pipeline = pipeline
-
-    def resume_reading(self) -> None:
-        """Reads on, if nobody waits."""
-        if not self._pipeline:
-            super().resume_reading()
-
-
 class Protocol(HttpToolsProtocol):
     """A connection.
 
@@ -50,6 +35,7 @@ class Protocol(HttpToolsProtocol):
     time is uvicorn's; it would begin anew with each byte.
     """
 
+    flow: Flow
     header_bytes = 0
     pending_bytes = 0  # received since the parser last told of something
     in_head = False  # between the first byte of a request and the end of its head
@@ -131,6 +117,7 @@ class Protocol(HttpToolsProtocol):
         self.in_head = self.in_message = True
         super().on_message_begin()
         self.scope["state"]["transport"] = self.transport  # for answers that must be able to break off
+        self.scope["state"]["rest"] = self.flow.rest
 
     def on_url(self, url: bytes) -> None:
         """Takes a piece of the request line."""

@@ -66,8 +66,9 @@ def error() -> str:
 def test_defaults() -> None:
     loaded = config.load()
     assert loaded.server.model_dump() == {
-        "host": "127.0.0.1", "port": 8080, "workers": 1, "max_body_bytes": 1 << 20, "request_timeout_seconds": 30,
-        "keep_alive_seconds": 75, "drain_seconds": 1, "shutdown_timeout_seconds": 30, "metrics_max_groups": 100,
+        "host": "127.0.0.1", "port": 8080, "workers": 1, "max_body_bytes": 1 << 20, "max_concurrent_requests": 1000,
+        "request_timeout_seconds": 30, "keep_alive_seconds": 75, "drain_seconds": 1, "shutdown_timeout_seconds": 30,
+        "metrics_max_groups": 100,
     }  # fmt: skip
     database = loaded.database.model_dump(exclude={"url"})
     assert database == {
