@@ -119,6 +119,7 @@ WRONG = {
     "PM__SERVER__PORT": ["eighty", "0", "65536", "80.5", "", "-1", "1e3"],
     "PM__SERVER__WORKERS": ["0", "-1", "two", "1.5"],
     "PM__SERVER__MAX_BODY_BYTES": ["0", "1 MiB"],
+    "PM__SERVER__MAX_CONCURRENT_REQUESTS": ["0", "-1", "many"],
     "PM__SERVER__REQUEST_TIMEOUT_SECONDS": ["0", "-1", "30s", "nan"],
     "PM__SERVER__KEEP_ALIVE_SECONDS": ["0", "long"],
     "PM__SERVER__DRAIN_SECONDS": ["-0.1", "nan", "inf", ""],
