@@ -59,8 +59,8 @@ async def test_uploads_under_way_at_the_end_have_their_answers(
             transaction(module_database, lock) as holder,
             module_database.cluster.session(module_database.name) as watch,
         ):
-            for _ in range(count):
-                await connection.send(upload(api, device_id))
+            for number in range(count):
+                await connection.send(upload(api, device_id, number))
             connection.send_no_more()
             await until_blocked(watch, holder)
         for _ in range(count):
