@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import resource
 import signal
 import socket
 import sys
 import tempfile
+from functools import partial
 from ipaddress import ip_network
 from typing import Any, NoReturn
 
 import asyncpg
 import uvicorn
+from uvicorn.supervisors import Multiprocess
 
 from app import config, database, logs
 from app.protocol import Protocol
@@ -37,7 +40,35 @@ def main() -> None:
         # uvicorn raises the signal again when it has stopped; stopping was the wish, so that is success.
         signal.signal(signal.SIGTERM, _stopped)
         signal.signal(signal.SIGINT, _stopped)
-        uvicorn.run("app.application:create", factory=True, **options(settings))
+        raise_file_limit()
+        serve(settings)
+
+
+def serve(settings: config.Config) -> None:
+    """Serves, in this process or in workers of it."""
+    application = "app.application:create"
+    if settings.server.workers == 1:
+        uvicorn.run(application, factory=True, **options(settings))
+    else:
+        configuration = uvicorn.Config(application, factory=True, **options(settings))
+        Supervisor(configuration, [configuration.bind_socket()]).run()
+
+
+class Supervisor(Multiprocess):
+    """uvicorn's, which would keep the listening socket until the last worker has ended: who connects would hang."""
+
+    def terminate_all(self) -> None:
+        """Ends the workers; each listens until it has drained."""
+        super().terminate_all()
+        for listener in self.sockets:
+            listener.close()
+
+
+def raise_file_limit() -> None:
+    """Allows as many open files, and so connections, as the system lets this process have."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(ValueError, OSError):  # some systems do not take "unlimited"
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def options(settings: config.Config) -> dict[str, Any]:
@@ -47,7 +78,7 @@ def options(settings: config.Config) -> dict[str, Any]:
         "port": settings.server.port,
         "workers": settings.server.workers,
         "loop": "uvloop",
-        "http": Protocol,
+        "http": partial(Protocol, request_seconds=settings.server.request_timeout_seconds),
         "ws": "none",
         "log_config": None,
         "access_log": False,

@@ -18,6 +18,7 @@ from app.errors import Problem
 from app.export import ExportApp
 from app.health import Health
 from app.middleware import Cors, Gzip, RequestContext
+from app.places import Places
 from app.replica import Replica
 from app.routes import ENDPOINTS
 from app.scrape import Scrape
@@ -49,6 +50,7 @@ def build(settings: config.Config) -> Starlette:
     logs.configure(settings.logging.level, settings.logging.format)
     database = Database(settings)
     reads = database if settings.database.replica_url is None else Replica(database, settings)
+    places = Places(settings.server.max_concurrent_requests)
     admissions = Admissions(database)
     shutdown = Shutdown(settings.server.drain_seconds)
 
@@ -81,7 +83,7 @@ def build(settings: config.Config) -> Starlette:
             *(
                 Route(
                     e.path,
-                    (ExportApp if e.streamed else EndpointApp)(e, admissions, database, reads, settings),
+                    (ExportApp if e.streamed else EndpointApp)(e, places, admissions, database, reads, settings),
                     methods=[e.method],
                 )
                 for e in ENDPOINTS

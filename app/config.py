@@ -84,6 +84,7 @@ class Server(Section):
     port: int = Field(ge=1, le=65535)
     workers: PositiveInt
     max_body_bytes: PositiveInt
+    max_concurrent_requests: PositiveInt
     request_timeout_seconds: PositiveFloat
     keep_alive_seconds: PositiveInt
     drain_seconds: NonNegativeFloat

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from app import logs, metrics
 from app.errors import Problem, field_problem
+from app.places import CrowdedError
 from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
 from app.uploads import Uploads
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from app.admission import Admissions
     from app.config import Config
     from app.database import Database
+    from app.places import Places
     from app.routes import Endpoint
 
 
@@ -29,10 +31,17 @@ class EndpointApp:
     """Answers one endpoint of the route table."""
 
     def __init__(
-        self, endpoint: Endpoint, admissions: Admissions, database: Database, reads: Database, settings: Config
+        self,
+        endpoint: Endpoint,
+        places: Places,
+        admissions: Admissions,
+        database: Database,
+        reads: Database,
+        settings: Config,
     ) -> None:
         """An ASGI application for this endpoint; what may come from a replica is asked of reads."""
         self._endpoint = endpoint
+        self._places = places
         self._statement = endpoint.statement
         self._admissions = admissions
         self._database = database
@@ -51,6 +60,8 @@ class EndpointApp:
                 response = await self._answer(scope, receive, extra_headers)
         except Problem as problem:
             response = problem.response()
+            if isinstance(problem, CrowdedError):
+                scope["state"]["rest"]()
         except TimeoutError:
             response = Problem(408).response()
         except ClientGoneError:
@@ -60,21 +71,24 @@ class EndpointApp:
 
     async def _answer(self, scope: Scope, receive: Receive, extra_headers: dict[str, str]) -> Response:
         headers: Headers = dict(scope["headers"])
-        admission = await self._admissions.admit(headers.get(b"x-api-key"), self._endpoint.limit_class)
+        with self._places:
+            admission = await self._admissions.admit(headers.get(b"x-api-key"), self._endpoint.limit_class)
         scope["state"]["api_key_id"] = admission.api_key_id
         extra_headers.update(admission.headers)
 
         check_body_headers(headers, self._max_body)
-        request = await read_body(receive, self._max_body) if self._endpoint.has_body else self._parameters(scope)
+        body = await read_body(receive, self._max_body)  # of any request: one whose body is bad must do nothing
+        request = body if self._endpoint.has_body else self._parameters(scope)
         if not request:
             raise Problem(400, "The request needs a body.")
 
         key = idempotency_key(headers) if self._endpoint.idempotent else None
-        if self._uploads is not None and key is None:
-            row = await self._uploads.store(request)
-            if row is not None:
-                return self._response(row)
-        return await self._call(request, self._context(scope, key))
+        with self._places:  # a new one: who is slow with a body has none meanwhile
+            if self._uploads is not None and key is None:
+                row = await self._uploads.store(request)
+                if row is not None:
+                    return self._response(row)
+            return await self._call(request, self._context(scope, key))
 
     async def _call(self, request: bytes, context: bytes | None) -> Response:
         """Calls the function."""

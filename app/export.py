@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from app.admission import Admissions
     from app.config import Config
     from app.database import Database
+    from app.places import Places
     from app.routes import Endpoint
 
 logger = logging.getLogger(__name__)
@@ -45,11 +46,17 @@ class ExportApp(EndpointApp):
     """Answers the export: the endpoint's function audits it, then the data follow."""
 
     def __init__(
-        self, endpoint: Endpoint, admissions: Admissions, database: Database, reads: Database, settings: Config
+        self,
+        endpoint: Endpoint,
+        places: Places,
+        admissions: Admissions,
+        database: Database,
+        reads: Database,
+        settings: Config,
     ) -> None:
         """An ASGI application for this endpoint."""
-        super().__init__(endpoint, admissions, database, reads, settings)
-        self._places = asyncio.Semaphore(max(1, settings.database.max_connections // POOL_PART))
+        super().__init__(endpoint, places, admissions, database, reads, settings)
+        self._exports = asyncio.Semaphore(max(1, settings.database.max_connections // POOL_PART))
 
     async def _call(self, request: bytes, context: bytes | None) -> Response:
         async with AsyncExitStack() as resources:
@@ -62,13 +69,13 @@ class ExportApp(EndpointApp):
     async def _place(self) -> AsyncIterator[None]:
         try:
             async with asyncio.timeout(QUEUE_SECONDS):
-                await self._places.acquire()
+                await self._exports.acquire()
         except TimeoutError:
             raise Problem(503, "Too many exports are under way.") from None
         try:
             yield
         finally:
-            self._places.release()
+            self._exports.release()
 
 
 class ExportResponse(Response):

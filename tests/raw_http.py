@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
+import struct
 from typing import TYPE_CHECKING
 
 import httpx
@@ -28,6 +30,18 @@ class Connection:
             if not self._writer.is_closing():
                 self._writer.write(data)
             await self._writer.drain()
+
+    def send_no_more(self) -> None:
+        """Closes the sending side, and listens on."""
+        self._writer.write_eof()
+
+    def leave(self, *, reset: bool = False) -> None:
+        """Closes the connection; by a reset, as a system does for a program that was killed, where asked for."""
+        if reset:
+            on, seconds = 1, 0
+            linger = struct.pack("ii", on, seconds)
+            self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+        self._writer.transport.abort()
 
     async def answer(self, *, head: bool = False) -> httpx.Response | None:
         """The next answer, or None where the server closed the connection instead; head: it has no body."""

@@ -67,8 +67,9 @@ def error() -> str:
 def test_defaults() -> None:
     loaded = config.load()
     assert loaded.server.model_dump() == {
-        "host": "127.0.0.1", "port": 8080, "workers": 1, "max_body_bytes": 1 << 20, "request_timeout_seconds": 30,
-        "keep_alive_seconds": 75, "drain_seconds": 1, "shutdown_timeout_seconds": 30, "metrics_max_groups": 100,
+        "host": "127.0.0.1", "port": 8080, "workers": 1, "max_body_bytes": 1 << 20, "max_concurrent_requests": 1000,
+        "request_timeout_seconds": 30, "keep_alive_seconds": 75, "drain_seconds": 1, "shutdown_timeout_seconds": 30,
+        "metrics_max_groups": 100,
     }  # fmt: skip
     database = loaded.database.model_dump(exclude={"url"})
     assert database == {
@@ -119,6 +120,7 @@ WRONG = {
     "PM__SERVER__PORT": ["eighty", "0", "65536", "80.5", "", "-1", "1e3"],
     "PM__SERVER__WORKERS": ["0", "-1", "two", "1.5"],
     "PM__SERVER__MAX_BODY_BYTES": ["0", "1 MiB"],
+    "PM__SERVER__MAX_CONCURRENT_REQUESTS": ["0", "-1", "many"],
     "PM__SERVER__REQUEST_TIMEOUT_SECONDS": ["0", "-1", "30s", "nan"],
     "PM__SERVER__KEEP_ALIVE_SECONDS": ["0", "long"],
     "PM__SERVER__DRAIN_SECONDS": ["-0.1", "nan", "inf", ""],
