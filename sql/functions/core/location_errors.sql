@@ -41,11 +41,11 @@ begin
                         core.number_error(p.point -> 'timestamp', true, '-Infinity', v_latest, v_too_new)),
                     core.number_error(p.point -> 'latitude', true, -90, 90, 'must be a number from -90 to 90'),
                     core.number_error(p.point -> 'longitude', true, -180, 180, 'must be a number from -180 to 180'),
-                    core.number_error(p.point -> 'accuracy', true, 0, 3.4028234e38, 'must be a number, 0 or more, that fits a float4'),
+                    core.number_error(p.point -> 'accuracy', true, 0, 3.4028235e38, 'must be a number, 0 or more, that fits a float4'),
                     core.number_error(p.point -> 'altitude', false, -1.7976931348623157e308, 1.7976931348623157e308,
                         'must be a number that fits a float8'),
                     core.number_error(p.point -> 'bearing', false, 0, 360, 'must be a number from 0 to 360'),
-                    core.number_error(p.point -> 'speed', false, 0, 3.4028234e38, 'must be a number, 0 or more, that fits a float4'),
+                    core.number_error(p.point -> 'speed', false, 0, 3.4028235e38, 'must be a number, 0 or more, that fits a float4'),
                     core.string_error(p.point -> 'provider', false, 0, 50, 'must be a string of at most 50 characters'),
                     core.string_error(p.point -> 'network_type', false, 0, 50, 'must be a string of at most 50 characters'),
                     case when p.point -> 'battery_level' in ('-1', '-2147483648') then null

@@ -27,7 +27,9 @@ begin
             and p.ms % 1 = 0
             and p.ms::float8 between v_oldest and v_latest
             and num_nulls(p.latitude, p.longitude, p.accuracy) = 0
-            and coalesce(p.bearing <= 360, true)  -- before a float4 rounds it to 360
+            and p.accuracy <= 3.4028235e38  -- before a float4 rounds it into its range
+            and coalesce(p.speed <= 3.4028235e38, true)
+            and coalesce(p.bearing <= 360, true)
             and coalesce(p.battery_level % 1 = 0, true)
             and coalesce(p.provider_type, 'null') in ('string', 'null')
             and coalesce(char_length(p.provider) <= 50, true)
