@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import asynccontextmanager
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from tests.server import Server
 
 REQUESTS = int(os.environ.get("PM_FAULT_REQUESTS", "3000"))
-FEW = 400
-PER_EXAMPLE = 10  # requests, one after the other
+FEW = 512
+EACH = 4  # routes, headers and bodies of an example
+PER_EXAMPLE = EACH**3
 
 DEVICE = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
 GROUP = "family"
@@ -65,24 +67,18 @@ header_value = st.binary(max_size=60).filter(lambda value: not set(value) & {0, 
 )
 
 
-@st.composite
-def any_request(draw: st.DrawFn, key: str) -> tuple[str, bytes]:
-    """The method and the bytes of a request that is good but for what is changed in it."""
-    target = draw(st.sampled_from(TARGETS) | any_target)
-    good = BODIES.get(target)
-    method = draw(st.sampled_from(["GET", "POST", "DELETE", *(name.upper() for name in METHODS)]))
-    if good is not None and draw(st.integers(0, 9)):
-        method = "POST"
-    body = b""
-    if good is not None:
-        changed = {**good, **draw(st.dictionaries(st.sampled_from(sorted(good)) | any_text, any_json, max_size=3))}
-        body = json.dumps(changed if draw(st.integers(0, 9)) else draw(any_json)).encode()
-    if not draw(st.integers(0, 9)):
-        body = draw(st.binary(max_size=100))
-    headers = {"X-API-Key": key.encode(), "Content-Type": b"application/json"}
-    headers |= draw(st.dictionaries(st.sampled_from(HEADERS), header_value, max_size=2))
-    lines = [f"{name}: {value.decode('latin-1')}" for name, value in headers.items()]
-    return method, request(method, target, *lines, f"Content-Length: {len(body)}", body=body)
+FIELDS = sorted({name for body in BODIES.values() for name in body})
+
+any_route: st.SearchStrategy[Any] = st.tuples(
+    st.sampled_from(["GET", "POST", "POST", "DELETE", *(name.upper() for name in METHODS)]),
+    st.sampled_from(TARGETS) | any_target,
+)
+any_headers: st.SearchStrategy[Any] = st.dictionaries(st.sampled_from(HEADERS), header_value, max_size=2)
+any_body: st.SearchStrategy[Any] = (
+    st.dictionaries(st.sampled_from(FIELDS) | any_text, any_json, max_size=3)
+    | st.dictionaries(st.sampled_from(FIELDS), any_json, max_size=1)
+    | st.binary(max_size=100)
+)
 
 
 def check(answer: httpx.Response | None, sent: bytes) -> None:
@@ -124,19 +120,31 @@ async def thousands(server: Server) -> AsyncIterator[None]:
         yield
 
 
+def assembled(key: str, route: tuple[str, str], changed: dict[str, bytes], change: dict[str, Any] | bytes) -> bytes:
+    """A good request with some headers changed, and some fields of its body, or its whole body."""
+    method, target = route
+    body = change if isinstance(change, bytes) else json.dumps({**BODIES.get(target, {}), **change}).encode()
+    headers = {"X-API-Key": key.encode(), "Content-Type": b"application/json", **changed}
+    lines = [f"{name}: {value.decode('latin-1')}" for name, value in headers.items()]
+    return request(method, target, *lines, f"Content-Length: {len(body)}", body=body)
+
+
 async def fuzz(server: Server, key: str, data: st.DataObject) -> None:
-    """Makes up requests, and sends one after the other; what is no HTTP ends its connection."""
-    left = PER_EXAMPLE
+    """Makes up routes, headers and bodies, and sends all requests that can be put together from them."""
+    some_routes, some_headers, some_bodies = (
+        [data.draw(part) for _ in range(EACH)] for part in (any_route, any_headers, any_body)
+    )
+    left = list(product(some_routes, some_headers, some_bodies))
     while left:
         async with connect(server.port) as connection:
             while left:
-                left -= 1
-                method, sent = data.draw(any_request(key))
+                route, headers, body = left.pop()
+                sent = assembled(key, route, headers, body)
                 await connection.send(sent)
-                answer = await connection.answer(head=method == "HEAD")
+                answer = await connection.answer(head=route[0] == "HEAD")
                 check(answer, sent)
                 if answer is not None and answer.headers.get("Connection") == "close":
-                    break
+                    break  # what is no HTTP ends its connection
 
 
 @bounded(FEW // PER_EXAMPLE)
