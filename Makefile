@@ -42,7 +42,7 @@ lint: ## check style and types of Python, and of shell scripts where shellcheck 
 	@scripts/lint
 
 format: ## format Python
-	@scripts/prepare test
+	@scripts/prepare tools
 	@.venv/bin/ruff check --quiet --fix-only .
 	@.venv/bin/ruff format .
 
@@ -50,7 +50,7 @@ format: ## format Python
 
 .PHONY: demo bench
 demo: ## replay recorded tracks as phones against a running server: make demo ARGS='--help'
-	@scripts/prepare test
+	@scripts/prepare tools
 	@scripts/replay $(ARGS)
 
 bench: ## measure the service against the limits of this machine: make bench ARGS='--help'

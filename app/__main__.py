@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
+from ipaddress import ip_network
 from typing import Any, NoReturn
 
 import asyncpg
@@ -51,10 +52,16 @@ def options(settings: config.Config) -> dict[str, Any]:
         "access_log": False,
         "server_header": False,
         "proxy_headers": bool(settings.security.trusted_proxies),
-        "forwarded_allow_ips": list(settings.security.trusted_proxies),
+        "forwarded_allow_ips": [*settings.security.trusted_proxies, *map(_mapped, settings.security.trusted_proxies)],
         "timeout_keep_alive": settings.server.keep_alive_seconds,
         "timeout_graceful_shutdown": settings.server.shutdown_timeout_seconds,
     }
+
+
+def _mapped(network: str) -> str:
+    """The network as a socket for both IPv4 and IPv6 sees it."""
+    given = ip_network(network)
+    return network if given.version == 6 else f"::ffff:{given.network_address}/{given.prefixlen + 96}"
 
 
 def check_address(server: config.Server) -> None:

@@ -40,6 +40,10 @@ DIRECTORY = Path(__file__).parent.parent / "config"
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")
 
 
+# A setting of the database; null: as it is there. Its range stands there.
+Setting = Annotated[int, Field(ge=-(2**31), lt=2**31)] | None
+
+
 class ConfigError(Exception):
     """A wrong or missing value. The message names the variable, one line a variable."""
 
@@ -119,7 +123,7 @@ class Security(Section):
     trusted_proxies: Annotated[tuple[Annotated[str, AfterValidator(_network)], ...], NoDecode, BeforeValidator(_json)]
     metrics_username: str | None = Field(None, min_length=1, pattern=r"^[^:\x00-\x1f\x7f]*$")
     metrics_password: SecretStr | None = Field(None, min_length=1, validate_default=True)
-    rate_limit_per_minute: int | None = None
+    rate_limit_per_minute: Setting = None
 
     @field_validator("metrics_password")
     @classmethod
@@ -132,14 +136,14 @@ class Security(Section):
 class Limits(Section):
     """Settings of the database; their ranges stand there."""
 
-    max_devices_per_group: int | None = None
-    max_batch_size: int | None = None
-    location_retention_days: int | None = None
-    audit_retention_days: int | None = None
-    idempotency_ttl_hours: int | None = None
-    max_clock_skew_seconds: int | None = None
-    admin_rate_limit_per_minute: int | None = None
-    privacy_rate_limit_per_hour: int | None = None
+    max_devices_per_group: Setting = None
+    max_batch_size: Setting = None
+    location_retention_days: Setting = None
+    audit_retention_days: Setting = None
+    idempotency_ttl_hours: Setting = None
+    max_clock_skew_seconds: Setting = None
+    admin_rate_limit_per_minute: Setting = None
+    privacy_rate_limit_per_hour: Setting = None
 
 
 class Config(BaseSettings):
@@ -191,7 +195,8 @@ def load() -> Config:
     known = {f"{PREFIX}{section.upper()}" for section in Config.model_fields}
     for variable in sorted(os.environ):
         section, _, name = variable.removeprefix(PREFIX).partition("__")
-        if variable.upper().startswith(PREFIX) and (f"{PREFIX}{section.upper()}" not in known or not name):
+        there_is_none = f"{PREFIX}{section.upper()}" not in known or not name or "__" in name
+        if variable.upper().startswith(PREFIX) and there_is_none:
             raise ConfigError(f"{variable}: there is no such setting")
     try:
         return Config()  # type: ignore[call-arg]  # the fields come from the sources

@@ -104,7 +104,10 @@ class Database:
         pool, connection = await self._acquire()
         ended_well = False
         try:
-            await connection.execute("begin isolation level repeatable read, read only")
+            limit = int(self._config.server.request_timeout_seconds * 1000)  # for who is cut off without a word
+            await connection.execute(
+                f"begin isolation level repeatable read, read only; set local statement_timeout = {limit}"
+            )
             yield connection
             await connection.execute("commit")
             ended_well = True

@@ -111,6 +111,7 @@ class EndpointApp:
 def _client_address(scope: Scope) -> str | None:
     """The client's address; none where there is no IP address, which must not stop an erasure."""
     try:
-        return str(ip_address(scope["client"][0].partition("%")[0]))  # an inet has no zone
+        address = ip_address(scope["client"][0].partition("%")[0])  # an inet has no zone
+        return str(getattr(address, "ipv4_mapped", None) or address)
     except (TypeError, ValueError):
         return None

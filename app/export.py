@@ -52,7 +52,7 @@ class ExportApp(EndpointApp):
     async def _call(self, request: bytes, context: bytes | None) -> Response:
         async with AsyncExitStack() as resources:
             await resources.enter_async_context(self._place())
-            await super()._call(request, context)
+            await self._database.fetchrow(self._statement, request, context)
             connection = await resources.enter_async_context(self._database.snapshot())
             head: str = await connection.fetchval(HEAD, request)
             return ExportResponse(head, request, connection, resources.pop_all(), self._timeout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import logging
 import re
@@ -48,8 +49,9 @@ def access(fields: dict[str, Any]) -> None:
         "request_id": request_id.get(None),
         **fields,
     }
-    handler.stream.write(orjson.dumps(line).decode() + "\n")
-    handler.stream.flush()
+    with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more; that must not stop an answer
+        handler.stream.write(orjson.dumps(line).decode() + "\n")
+        handler.stream.flush()
 
 
 class JsonFormatter(logging.Formatter):

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import time
+from contextvars import Context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -63,7 +64,7 @@ class Scrape:
         if not self._may(request.headers.get("authorization", "")):
             raise Problem(401, "Metrics need a user name and a password.", headers=AUTHENTICATE)
         if self._asking is None and time.monotonic() - self._asked >= FACTS_SECONDS:
-            self._asking = asyncio.create_task(self._ask())
+            self._asking = asyncio.create_task(self._ask(), context=Context())  # of no single request
         if self._asking is not None:  # scrapes that come together wait for one answer
             await asyncio.wait((self._asking,), timeout=TIMEOUT_SECONDS)
         registry = CollectorRegistry()
@@ -152,6 +153,6 @@ def _register_counts(registry: CollectorRegistry) -> None:
 def _lives(pid: int) -> bool:
     try:
         os.kill(pid, 0)
-    except ProcessLookupError:
+    except (ProcessLookupError, PermissionError):  # gone, or its id is somebody else's now
         return False
     return True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 from app.errors import Problem
@@ -12,8 +14,13 @@ if TYPE_CHECKING:
 
     from app.database import Database
 
+logger = logging.getLogger(__name__)
+
 # How many calls may be under way. Two keep PostgreSQL busy while Python reads what came in meanwhile.
 CALLS = 2
+
+# After so long a call is no reason any more for others to wait: its connection may be dead.
+SLOW_SECONDS = 2.0
 
 
 class Uploads:
@@ -40,32 +47,47 @@ class Uploads:
         """
         place: asyncio.Future[Record | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((request, place))
-        if len(self._calls) < CALLS:
-            call = asyncio.create_task(self._store_waiting())
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
-        return await place
+        self._begin_calls()
+        try:
+            return await place
+        except Problem as problem:
+            logger.warning("The call that this upload shared failed with %s", problem.status)
+            raise
 
-    async def _store_waiting(self) -> None:
-        """Stores all that wait, until nobody does."""
-        while self._waiting:
+    def _begin_calls(self) -> None:
+        """Begins as many calls as there may be for those that wait."""
+        while self._waiting and len(self._calls) < CALLS:
             taken = [(request, place) for request, place in self._waiting[: self._most] if not place.done()]
             del self._waiting[: self._most]
             if not taken:
                 continue  # whoever waited has given up
-            rows: dict[int, Record] = {}
-            failure: Exception | None = None
-            try:
-                async with asyncio.timeout(self._time_limit):
-                    found = await self._database.fetch(self._statement, [request for request, _ in taken])
-                rows = {row["request"]: row for row in found}
-            except TimeoutError:
-                failure = Problem(408)
-            except Exception as error:  # noqa: BLE001  whoever waits gets it
-                refused = isinstance(error, Problem) and error.status != 503
-                failure = None if refused else error
-            for position, (_, place) in enumerate(taken, 1):
-                if failure is not None and not place.done():
-                    place.set_exception(failure)
-                elif not place.done():
-                    place.set_result(rows.get(position))
+            # A context of its own: what it logs is of no single request.
+            call = asyncio.create_task(self._store_together(taken), context=Context())
+            self._calls.add(call)
+            asyncio.get_running_loop().call_later(SLOW_SECONDS, self._end_call, call)
+
+    def _end_call(self, call: asyncio.Task[None] | None) -> None:
+        """Makes room for the next call, once."""
+        if call in self._calls:
+            self._calls.remove(call)
+            self._begin_calls()
+
+    async def _store_together(self, taken: list[tuple[bytes, asyncio.Future[Record | None]]]) -> None:
+        """Calls the database for these."""
+        rows: dict[int, Record] = {}
+        failure: Exception | None = None
+        try:
+            async with asyncio.timeout(self._time_limit):
+                found = await self._database.fetch(self._statement, [request for request, _ in taken])
+            rows = {row["request"]: row for row in found}
+        except TimeoutError:
+            failure = Problem(408)
+        except Exception as error:  # noqa: BLE001  whoever waits gets it
+            refused = isinstance(error, Problem) and error.status != 503
+            failure = None if refused else error
+        for position, (_, place) in enumerate(taken, 1):
+            if failure is not None and not place.done():
+                place.set_exception(failure)
+            elif not place.done():
+                place.set_result(rows.get(position))
+        self._end_call(asyncio.current_task())

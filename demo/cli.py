@@ -21,7 +21,8 @@ from demo.uplink import ReplayError, Uplink
 
 ROOT = Path(__file__).resolve().parent.parent
 SHIPPED = ROOT / "demo" / "tracks"
-KEY_FILES = (ROOT / ".dev" / "demo-key", ROOT / ".dev" / "api-key")
+KEY_FILE = ROOT / ".dev" / "api-key"
+RUN_STATE = ROOT / ".dev" / "run.state"  # its first line is where the server is
 STATE_FILE = ROOT / ".dev" / "demo-anchor.json"
 SECONDS_OF_REPLAY = 10  # unless --speed says otherwise
 
@@ -115,20 +116,24 @@ def _remarks(out: Console, track: Track) -> None:
 
 
 def _api_key(path: Path | None) -> str:
-    key = os.environ.get("PM_DEMO_API_KEY", "").strip()
-    source = "PM_DEMO_API_KEY"
-    if path or not key:
-        file = path or next((file for file in KEY_FILES if file.exists()), KEY_FILES[-1])
-        source = str(file)
-        try:
-            key = file.read_text(encoding="utf-8").strip()
-        except FileNotFoundError as error:
-            raise ReplayError(f"no API key at {file}: `make run` creates one, or use --api-key-file") from error
-        except (OSError, UnicodeDecodeError) as error:
-            raise ReplayError(f"cannot read the API key in {file}: {error}") from error
+    file = path or KEY_FILE
+    try:
+        key = file.read_text(encoding="utf-8").strip()
+    except FileNotFoundError as error:
+        raise ReplayError(f"no API key at {file}: `make run` creates one, or use --api-key-file") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ReplayError(f"cannot read the API key in {file}: {error}") from error
     if not key or not all("!" <= c <= "~" for c in key):
-        raise ReplayError(f"{source} does not hold an API key")
+        raise ReplayError(f"{file} does not hold an API key")
     return key
+
+
+def _url() -> str:
+    """Where the server of `make run` is."""
+    try:
+        return RUN_STATE.read_text(encoding="utf-8").splitlines()[0]
+    except (OSError, IndexError):
+        return f"http://127.0.0.1:{os.environ.get('PM__SERVER__PORT') or '8080'}"
 
 
 def _options() -> argparse.ArgumentParser:
@@ -136,13 +141,12 @@ def _options() -> argparse.ArgumentParser:
         prog="scripts/replay",
         description="Turns GPX tracks into phones that register in one group and upload their points over HTTP, "
         "with the tracks' times moved to the present. A second replay sends the same points and stores nothing twice.",
-        epilog="Without --api-key-file the key comes from PM_DEMO_API_KEY, .dev/demo-key or .dev/api-key. "
+        epilog="Without --api-key-file the key comes from .dev/api-key. "
         "Exit status: 0 all points are stored, 1 some are not, 2 nothing could be replayed.",
     )
-    port = os.environ.get("PM__SERVER__PORT") or "8080"
     add = parser.add_argument
     add("files", nargs="*", type=Path, metavar="FILE", help="GPX files, a phone each (default: demo/tracks)")
-    add("--url", default=f"http://127.0.0.1:{port}", help="the server (default: %(default)s)")
+    add("--url", default=_url(), help="the server (default: %(default)s)")
     add("--group", default="demo", help="the group the phones join (default: %(default)s)")
     add(
         "--mode",

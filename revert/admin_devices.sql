@@ -3,7 +3,7 @@
 begin;
 set local role pm_owner;
 
-drop function admin.delete_inactive_devices(integer);
+drop function admin.delete_inactive_devices(bigint);
 drop function admin.erase_device(uuid);
 drop function admin.reactivate_device(uuid);
 drop function admin.deactivate_device(uuid);

@@ -3,7 +3,7 @@
 begin;
 set local role pm_owner;
 
-drop function admin.set_setting(text, integer);
+drop function admin.set_setting(text, bigint);
 drop function admin.show_settings();
 
 commit;

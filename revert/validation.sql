@@ -12,6 +12,6 @@ drop function core.device_id_errors(jsonb);
 drop function core.field_error(text, text);
 drop function core.string_error(jsonb, boolean, integer, integer, text);
 drop function core.integer_error(jsonb, boolean, text);
-drop function core.number_error(jsonb, boolean, numeric, numeric, text);
+drop function core.number_error(jsonb, boolean, float8, float8, text);
 
 commit;

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import time
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
@@ -14,6 +12,7 @@ from app import errors
 from tests.conftest import point, registration
 from tests.contract import CODES, check_problem
 from tests.raw_http import connect, request
+from tests.waiting import until
 
 if TYPE_CHECKING:
     import httpx
@@ -96,17 +95,17 @@ async def test_a_key_in_the_query_is_no_key(server: Server, module_database: Dat
         ("update core.api_keys set expires_at = now(), is_active = false", INVALID_KEY),
     ],
 )
-async def test_a_revoked_key_stops_working_within_2_seconds(
+async def test_a_revoked_key_stops_working(
     server: Server, module_database: Database, change: str, message: str
 ) -> None:
     key = await module_database.create_key()
     assert (await use(server, key)).status_code == 200
     await module_database.value(f"{change} where key_hash = $1", hashlib.sha256(key.encode()).digest())
-    revoked = time.monotonic()
-    while (answer := await use(server, key)).status_code == 200:
-        assert time.monotonic() - revoked < 2
-        await asyncio.sleep(0.05)
-    check_problem(answer, 401, message=message)
+
+    async def refused() -> bool:
+        return (await use(server, key)).status_code != 200
+
+    await until("it is refused", refused)
     check_problem(await use(server, key), 401, message=message)
 
 

@@ -14,7 +14,7 @@ from tests.contract import check_problem
 from tests.exports import device_with_points, export_path, none_under_way, start_export, under_way
 from tests.memory import peak_memory
 from tests.server import Server, serve
-from tests.waiting import beside, until
+from tests.waiting import beside, transaction, until, until_blocked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -92,6 +92,26 @@ async def test_a_database_that_fails_before_the_first_byte_is_an_answer(database
 
 
 # Readers --------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_statement_that_waits_ends_with_its_export(
+    module_database: Database, tmp_path: Path, device: str, key: str
+) -> None:
+    async with (
+        serve(module_database.api_url, tmp_path, server__request_timeout_seconds="1") as server,
+        server.client(key) as client,
+        module_database.cluster.session(module_database.name) as watch,
+        transaction(module_database, "lock table core.locations in access exclusive mode") as holder,
+        beside(client.get(export_path(device))) as export,
+    ):
+        (pid,) = await until_blocked(watch, holder)
+        with pytest.raises(httpx.RemoteProtocolError):
+            await export
+
+        async def waits_no_more() -> bool:
+            return not await watch.fetchval("select pg_blocking_pids($1) <> '{}'", pid)
+
+        await until("the statement's end", waits_no_more)
 
 
 async def test_a_reader_that_leaves_gives_back_the_connection(

@@ -20,7 +20,7 @@ LOCKS = {"requirements.txt": SERVER, "requirements-dev.txt": [*SERVER, *REST]}
 
 def locked(name: str) -> dict[str, Requirement]:
     """The packages of a lock, by name; each has a version and hashes."""
-    found = {}
+    found: dict[str, Requirement] = {}
     for entry in (ROOT / name).read_text().replace("\\\n", " ").splitlines():
         text, *hashes = entry.split(" --hash=sha256:")
         assert hashes, text

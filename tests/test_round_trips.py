@@ -80,8 +80,8 @@ def as_stored(sent: dict[str, Any]) -> dict[str, Any]:
     stored = {name: sent.get(name) for name in FIELDS}
     for name, value in stored.items():
         if isinstance(value, float):
-            number = 0.0 if abs(value) <= 1e-37 else value
-            stored[name] = float4(number) if name in FLOAT4 else number
+            number = float(f"{value:.60f}")
+            stored[name] = (0.0 if abs(number) <= 1e-37 else float4(number)) if name in FLOAT4 else number
     if (stored["battery_level"] or 0) < 0:
         stored["battery_level"] = None
     return stored

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import uuid
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 import pytest
 import pytest_asyncio
 
+from app.errors import Problem
+from app.uploads import CALLS, Uploads
 from tests.conftest import now_ms, point, registration
 from tests.contract import check_problem
 from tests.waiting import deadlocks, transaction, until, until_blocked
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
 
     import httpx
 
+    from app.database import Database as AppDatabase
     from tests.cluster import Database
     from tests.server import Server
 
 SINGLE = "/api/v1/locations"
 BATCH = "/api/v1/locations/batch"
-CALLS = 2  # that a server has under way
 CROWD = 30
 RATE_LIMIT = 900  # never reached, and small enough that admissions are counted one by one
 
@@ -197,3 +199,64 @@ async def test_calls_that_break_fail_those_that_share_them(
     for device in broken:
         assert await module_database.value(POINTS, device) == 0
         assert (await api.post(path, json=upload(path, device))).status_code == 200
+
+
+# Who waits for whom ---------------------------------------------------------------------------------------------------
+
+
+class Calls:
+    """A database whose calls end when the test says so."""
+
+    def __init__(self) -> None:
+        """No calls yet."""
+        self.ends: list[asyncio.Future[list[dict[str, object]]]] = []
+
+    async def fetch(self, _: str, requests: list[bytes]) -> list[dict[str, object]]:
+        """A call."""
+        end: asyncio.Future[list[dict[str, object]]] = asyncio.get_running_loop().create_future()
+        self.ends.append(end)
+        await end
+        return [{"request": number, "answer": body} for number, body in enumerate(requests, 1)]
+
+
+async def turns(count: int = 5) -> None:
+    """Lets the event loop turn."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("late", range(6))
+async def test_one_that_comes_just_as_calls_end_is_not_forgotten(late: int) -> None:
+    calls = Calls()
+    uploads = Uploads(cast("AppDatabase", calls), "upload_location", 64, 30)
+    first = [asyncio.create_task(uploads.store(b"%d" % number)) for number in range(CALLS)]
+    await turns()
+    assert len(calls.ends) == CALLS
+    for end in calls.ends:
+        end.set_result([])
+    await turns(late)
+    last = asyncio.create_task(uploads.store(b"last"))
+    await turns()
+    assert len(calls.ends) == CALLS + 1
+    calls.ends[-1].set_result([])
+    await asyncio.gather(*first)
+    assert cast("dict[str, object]", await last)["answer"] == b"last"
+
+
+async def test_calls_on_dead_connections_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.uploads.SLOW_SECONDS", 0.05)
+    calls = Calls()
+    uploads = Uploads(cast("AppDatabase", calls), "upload_location", 64, 0.5)
+    stuck = [asyncio.create_task(uploads.store(b"%d" % number)) for number in range(CALLS)]
+    await turns()
+    next_one = asyncio.create_task(uploads.store(b"next"))
+
+    async def another_call() -> bool:
+        return len(calls.ends) > CALLS
+
+    await until("another call begins", another_call)
+    calls.ends[-1].set_result([])
+    assert cast("dict[str, object]", await next_one)["answer"] == b"next"
+    for result in await asyncio.gather(*stuck, return_exceptions=True):
+        assert isinstance(result, Problem)
+        assert result.status == 408

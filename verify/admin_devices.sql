@@ -13,7 +13,7 @@ from (values
     ('admin.deactivate_device(uuid)', 'v', true, 'pm_admin'),
     ('admin.reactivate_device(uuid)', 'v', true, 'pm_admin'),
     ('admin.erase_device(uuid)', 'v', true, 'pm_admin'),
-    ('admin.delete_inactive_devices(integer)', 'v', true, 'pm_admin')
+    ('admin.delete_inactive_devices(bigint)', 'v', true, 'pm_admin')
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p
     on p.oid = to_regprocedure(f.signature)

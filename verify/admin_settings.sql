@@ -7,7 +7,7 @@ begin;
 select f.signature, 1 / count(p.oid)
 from (values
     ('admin.show_settings()', 's', true, 'pm_admin'),
-    ('admin.set_setting(text, integer)', 'v', true, 'pm_admin')
+    ('admin.set_setting(text, bigint)', 'v', true, 'pm_admin')
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p
     on p.oid = to_regprocedure(f.signature)

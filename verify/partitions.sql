@@ -9,7 +9,7 @@ from (values
     ('core.partition_name(date)', 's', false, null),
     ('core.missing_partitions()', 'v', false, null),
     ('core.create_partition(date)', 'v', false, null),
-    ('core.ensure_partitions()', 'v', false, null)
+    ('core.ensure_partitions(integer)', 'v', false, null)
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p
     on p.oid = to_regprocedure(f.signature)

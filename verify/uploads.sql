@@ -26,4 +26,14 @@ left join pg_catalog.pg_proc p
         where has_function_privilege(r.role, p.oid, 'execute') <> coalesce(r.role = f.caller, false))
 group by f.signature;
 
+-- They are planned once for a session, see core.store_points.
+select f.signature, 1 / count(p.oid)
+from (values
+    ('core.read_points(jsonb[], timestamptz)', array['plan_cache_mode=force_generic_plan']),
+    ('core.store_points(uuid[], core.point_columns)', array['plan_cache_mode=force_generic_plan', 'enable_seqscan=off']),
+    ('core.store_together(uuid[], jsonb[])', array['plan_cache_mode=force_generic_plan', 'enable_seqscan=off'])
+) f(signature, settings)
+left join pg_catalog.pg_proc p on p.oid = to_regprocedure(f.signature) and p.proconfig @> f.settings
+group by f.signature;
+
 rollback;

@@ -6,7 +6,7 @@ begin;
 -- search_path changes what it means; nobody but the owner may call it.
 select f.signature, 1 / count(p.oid)
 from (values
-    ('core.number_error(jsonb, boolean, numeric, numeric, text)', 'i', false, null),
+    ('core.number_error(jsonb, boolean, float8, float8, text)', 'i', false, null),
     ('core.integer_error(jsonb, boolean, text)', 'i', false, null),
     ('core.string_error(jsonb, boolean, integer, integer, text)', 'i', false, null),
     ('core.field_error(text, text)', 'i', false, null),

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154 # see "Given"
 
 server_user=$(id -un)
-[[ $(id -u) != 0 ]] || server_user=${PM_SERVER_USER:-postgres}
+[[ $(id -u) != 0 ]] || server_user=postgres
 
 # Run a command as the server's user, with a small environment of its own. PGPASSFILE is for pg_cron: it opens an
 # ordinary connection for each job, as the job's owner, and takes the password from there.

@@ -4,7 +4,7 @@ create table core.idempotency_keys (
     api_key_id   bigint not null references core.api_keys on delete cascade,
     endpoint     text not null,
     key_hash     bytea not null check (octet_length(key_hash) = 32),
-    request_hash bytea not null check (octet_length(request_hash) = 16),
+    request_hash bytea not null check (octet_length(request_hash) = 32),
     device_id    uuid not null references core.devices on delete cascade,
     answer       json not null,
     created_at   timestamptz not null default now(),

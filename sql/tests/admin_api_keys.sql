@@ -65,10 +65,10 @@ select is((select name from admin.create_api_key(repeat('ä', 100))), repeat('ä
 
 select is(
     pg_temp.failure($$ select admin.create_api_key(' ') $$),
-    '{"sqlstate": "PT400", "message": "A key needs a name of 1 to 100 characters.", "detail": "",
+    '{"sqlstate": "PT400", "message": "A key needs a name of 1 to 100 characters, none of them a control character.", "detail": "",
       "hint": "select * from admin.create_api_key(p_name => ''family app'');"}', 'a name of blanks');
 select is(
-    pg_temp.refusals('select admin.create_api_key(%L)', null, '', repeat('a', 101)), array['PT400 A key needs a name of 1 to 100 characters.'],
+    pg_temp.refusals('select admin.create_api_key(%L)', null, '', repeat('a', 101), E'a\nb'), array['PT400 A key needs a name of 1 to 100 characters, none of them a control character.'],
     'no name, an empty one, a long one');
 select is(
     pg_temp.refusals('select admin.create_api_key(''x'', false, %L)', '-1', '100000001'),

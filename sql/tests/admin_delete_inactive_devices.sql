@@ -5,7 +5,7 @@ begin;
 select plan(6);
 
 select pg_temp.function_is(
-    'admin.delete_inactive_devices(integer)', 'p_older_than_days integer', 'text', 'volatile definer', 'pm_admin');
+    'admin.delete_inactive_devices(bigint)', 'p_older_than_days bigint', 'text', 'volatile definer', 'pm_admin');
 
 select pg_temp.device(1), pg_temp.device(2, 'family', false) \g /dev/null
 update core.devices set updated_at = '2001-01-01';
@@ -18,7 +18,7 @@ select results_eq(
     'it is audited');
 select is(
     pg_temp.failure('select admin.delete_inactive_devices(3651)'),
-    '{"sqlstate": "PT400", "message": "The request has invalid fields.",
+    '{"sqlstate": "PT400", "message": "older_than_days must be an integer from 1 to 3650.",
       "detail": [{"field": "older_than_days", "message": "must be an integer from 1 to 3650"}],
       "hint": "select admin.delete_inactive_devices(p_older_than_days => 365);"}', 'out of range');
 select is(pg_temp.failure('select admin.delete_inactive_devices(365)', 'pm_api') ->> 'sqlstate', '42501', 'pm_api may not');

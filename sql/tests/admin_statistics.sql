@@ -31,7 +31,7 @@ update core.api_keys set is_active = false where id = 2;
 update core.api_keys set expires_at = '2031-06-30 12:00:00+00' where id = 3;
 update core.api_keys set expires_at = '2031-06-30 12:00:01+00' where id = 4;
 insert into core.idempotency_keys (api_key_id, endpoint, key_hash, request_hash, device_id, answer)
-select 1, 'upload_location', sha256(int4send(n)), substr(sha256(''), 1, 16), pg_temp.id(n), '{}' from generate_series(1, 2) n;
+select 1, 'upload_location', sha256(int4send(n)), sha256(''), pg_temp.id(n), '{}' from generate_series(1, 2) n;
 insert into core.job_runs (job_name, started_at, ended_at, error) values
     ('a', '2031-06-29 12:00:01+00', '2031-06-30', 'disk full'), ('a', '2031-06-29 12:00+00', '2031-06-30', 'too old'), ('b', '2031-06-30', null, null);
 analyze core.locations, core.idempotency_keys;

@@ -5,7 +5,7 @@ begin;
 select plan(14);
 
 select pg_temp.function_is(
-    'core.delete_inactive_devices(integer, jsonb)', $$p_older_than_days integer, p_context jsonb DEFAULT '{}'::jsonb$$,
+    'core.delete_inactive_devices(bigint, jsonb)', $$p_older_than_days bigint, p_context jsonb DEFAULT '{}'::jsonb$$,
     'bigint', 'volatile', null);
 
 create function pg_temp.devices() returns text[]
@@ -21,7 +21,7 @@ update core.devices set updated_at = '2031-05-31 12:00:00.000001+00' where devic
 insert into core.locations (device_id, captured_at, latitude, longitude, accuracy)
 select pg_temp.id(n), '2031-06-29', 1, 2, 3 from generate_series(1, 4) n;
 insert into core.idempotency_keys (api_key_id, endpoint, key_hash, request_hash, device_id, answer)
-select 1, 'upload_location', sha256(int4send(n)), substr(sha256(''), 1, 16), pg_temp.id(n), '{}' from generate_series(1, 4) n;
+select 1, 'upload_location', sha256(int4send(n)), sha256(''), pg_temp.id(n), '{}' from generate_series(1, 4) n;
 
 select is(core.delete_inactive_devices(3650), 0::bigint, 'none so old');
 select is(core.delete_inactive_devices(30), 2::bigint, 'two are inactive and unchanged for 30 days');
@@ -45,7 +45,7 @@ select results_eq(
 
 select is(
     pg_temp.failure('select core.delete_inactive_devices(0)'),
-    '{"sqlstate": "PT400", "message": "The request has invalid fields.",
+    '{"sqlstate": "PT400", "message": "older_than_days must be an integer from 1 to 3650.",
       "detail": [{"field": "older_than_days", "message": "must be an integer from 1 to 3650"}],
       "hint": "select admin.delete_inactive_devices(p_older_than_days => 365);"}', 'out of range');
 select is(

@@ -7,7 +7,7 @@ select plan(40);
 select pg_temp.function_is('core.partition_name(date)', 'p_day date', 'text', 'stable', null);
 select pg_temp.function_is('core.missing_partitions()', '', 'SETOF date', 'volatile', null);
 select pg_temp.function_is('core.create_partition(date)', 'p_day date', 'bigint', 'volatile', null);
-select pg_temp.function_is('core.ensure_partitions()', '', 'integer', 'volatile', null);
+select pg_temp.function_is('core.ensure_partitions(integer)', 'p_most integer DEFAULT NULL::integer', 'integer', 'volatile', null);
 select pg_temp.function_is('jobs.ensure_partitions_step(jsonb)',
     'p_position jsonb, OUT next_position jsonb, OUT handled bigint', 'record', 'volatile definer', 'pm_admin');
 select pg_temp.function_is('jobs.ensure_partitions()', '', null, 'volatile', 'pm_admin');

@@ -2,11 +2,32 @@
 
 begin;
 \ir fixtures.psql
-select plan(27);
+select plan(33);
 
 select pg_temp.function_is('core.fingerprint(jsonb)', 'p_request jsonb', 'bytea', 'immutable', null);
 select is(core.fingerprint('{"b": 1e131000, "a": 2}'), core.fingerprint(' { "a" :2.0,"b":1e131000} '), 'one fingerprint for what is equal');
 select isnt(core.fingerprint('{"a": 2}'), core.fingerprint('{"a": 3}'), 'another for what is not');
+select is(octet_length(core.fingerprint('[]')), 32, 'one for anything');
+
+-- Batches that differ in a way that jsonb_hash_extended of the whole does not see.
+create function pg_temp.track(p_count integer, p_latitude float8, p_swapped integer[] default '{}') returns jsonb
+language sql
+return jsonb_build_object('device_id', pg_temp.id(1), 'locations', (
+    select jsonb_agg(jsonb_build_object(
+        'timestamp', 1940587200000 + case n when p_swapped[1] then p_swapped[2] when p_swapped[2] then p_swapped[1] else n end,
+        'latitude', p_latitude, 'longitude', 13.4, 'accuracy', 5) order by n)
+    from generate_series(1, p_count) n));
+select isnt(core.fingerprint(pg_temp.track(8, 52.1)), core.fingerprint(pg_temp.track(8, -33.9)), 'the same latitude at all points, but another');
+select is(
+    (
+        select count(distinct core.fingerprint(pg_temp.track(12, 52.1, array[a, b])))
+        from generate_series(1, 12) a, generate_series(1, 12) b
+        where a < b
+    ),
+    66::bigint, 'two times changed places');
+select isnt(core.fingerprint('{"locations": [[], {}]}'), core.fingerprint('{"locations": [{}, []]}'), 'two elements changed places');
+select isnt(core.fingerprint('{"locations": [{"a": 1}]}'), core.fingerprint('{"locations": [{"b": 1}]}'), 'another field of a point');
+select isnt(core.fingerprint('{"a": [1]}'), core.fingerprint('{"a": 1}'), 'an array of it is not the value');
 select pg_temp.function_is(
     'core.find_replay(jsonb, text, jsonb)', 'p_context jsonb, p_endpoint text, p_request jsonb', 'json', 'volatile', null);
 select pg_temp.function_is('core.store_answer(jsonb, text, jsonb, uuid, json)',

@@ -28,7 +28,7 @@ select set_eq(
 select pg_temp.device(1), pg_temp.device(2), pg_temp.api_key(1), pg_temp.api_key(2) \g /dev/null
 prepare store as
     insert into core.idempotency_keys (api_key_id, endpoint, key_hash, request_hash, device_id, answer)
-    values ($1, $2, sha256($3), substr(sha256($4), 1, 16), pg_temp.id($5), '{}');
+    values ($1, $2, sha256($3), sha256($4), pg_temp.id($5), '{}');
 
 select lives_ok($$ execute store (1, 'upload_location', 'key', 'request', 1) $$, 'an answer');
 select lives_ok($$ execute store (2, 'upload_location', 'key', 'request', 1) $$, 'the same key of another API key');

@@ -12,7 +12,7 @@ create function pg_temp.answer(p_key text, p_created_at timestamptz) returns voi
 language sql
 begin atomic
     insert into core.idempotency_keys (api_key_id, endpoint, key_hash, request_hash, device_id, answer, created_at)
-    values (1, 'upload_location', sha256(p_key::bytea), substr(sha256('request'), 1, 16), pg_temp.id(1), '{}', p_created_at);
+    values (1, 'upload_location', sha256(p_key::bytea), sha256('request'), pg_temp.id(1), '{}', p_created_at);
 end;
 
 set local timezone = 'UTC';

@@ -88,7 +88,7 @@ async def direct(database: Database, path: str, body: bytes) -> tuple[int, Any]:
 
 
 def same(answer: httpx.Response, said: tuple[int, Any]) -> None:
-    """Status, message and details are what the function said; of good answers, what was stored before does not count."""
+    """Status, message and details are what the function said; what was stored before does not count."""
     status, body = said
     assert answer.status_code == status, (answer.text, said)
     given_body = answer.json()

@@ -22,10 +22,10 @@ create function admin.create_api_key(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
-    if coalesce(char_length(core.trim_blanks(p_name)), 0) not between 1 and 100 then
+    if coalesce(char_length(core.trim_blanks(p_name)), 0) not between 1 and 100 or p_name ~ '[[:cntrl:]]' then
         raise exception using
             errcode = 'PT400',
-            message = 'A key needs a name of 1 to 100 characters.',
+            message = 'A key needs a name of 1 to 100 characters, none of them a control character.',
             hint = 'select * from admin.create_api_key(p_name => ''family app'');';
     elsif p_rate_limit_per_minute not between 0 and 100000000 then
         raise exception using

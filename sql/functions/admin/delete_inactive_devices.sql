@@ -6,7 +6,7 @@
 -- admin.list_devices(p_active => false) shows inactive ones; unchanged means updated_at.
 -- Returns what was done. Locks: the devices' rows, then their data. Errors: PT400 outside 1 to 3650. Audited.
 
-create function admin.delete_inactive_devices(p_older_than_days integer) returns text
+create function admin.delete_inactive_devices(p_older_than_days bigint) returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -14,6 +14,6 @@ begin
 end
 $$;
 
-comment on function admin.delete_inactive_devices(integer) is 'Removes, with their data, devices that are inactive and unchanged for so many days.';
-revoke all on function admin.delete_inactive_devices(integer) from public;
-grant execute on function admin.delete_inactive_devices(integer) to pm_admin;
+comment on function admin.delete_inactive_devices(bigint) is 'Removes, with their data, devices that are inactive and unchanged for so many days.';
+revoke all on function admin.delete_inactive_devices(bigint) from public;
+grant execute on function admin.delete_inactive_devices(bigint) to pm_admin;

@@ -7,7 +7,7 @@
 -- An instance of the API whose configuration sets the same limit writes it again when it starts.
 -- Returns what was done. Errors: PT400 for an unknown name or a value out of its range. Audited.
 
-create function admin.set_setting(p_name text, p_value integer) returns text
+create function admin.set_setting(p_name text, p_value bigint) returns text
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
@@ -18,6 +18,6 @@ begin
 end
 $$;
 
-comment on function admin.set_setting(text, integer) is 'Changes a setting.';
-revoke all on function admin.set_setting(text, integer) from public;
-grant execute on function admin.set_setting(text, integer) to pm_admin;
+comment on function admin.set_setting(text, bigint) is 'Changes a setting.';
+revoke all on function admin.set_setting(text, bigint) from public;
+grant execute on function admin.set_setting(text, bigint) to pm_admin;

@@ -10,7 +10,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 begin
     perform core.change_setting(s.key, s.value) from jsonb_each_text(p_settings) s order by s.key;
-    perform core.ensure_partitions();
+    perform core.ensure_partitions(8);  -- today and the week to come; what is missing behind it waits for the job
 end
 $$;
 

@@ -18,26 +18,26 @@ begin
             hint = 'Settings: ' || (
                 select string_agg(n.name, ', ' order by n.name)
                 from core.settings s, jsonb_object_keys(to_jsonb(s) - 'only_row') n(name));
-    elsif p_value !~ '^\s*-?\d{1,9}\s*$' or p_value is null then
+    elsif p_value !~ '^\s*-?\d{1,18}\s*$' or p_value is null then
         raise exception using
             errcode = 'PT400',
             message = format('%s must be a whole number, not %L.', p_name, p_value),
             hint = format('Allowed: %s. See select * from admin.show_settings();', core.setting_range(p_name));
-    elsif v_old::integer = p_value::integer then
+    elsif v_old::bigint = p_value::bigint then
         return false;
     end if;
 
     begin
-        execute format('update core.settings set %I = $1', p_name) using p_value::integer;
+        execute format('update core.settings set %I = $1', p_name) using p_value::bigint;
     exception
-        when check_violation then
+        when check_violation or numeric_value_out_of_range then
             raise exception using
                 errcode = 'PT400',
-                message = format('%s cannot be %s.', p_name, p_value::integer),
+                message = format('%s cannot be %s.', p_name, p_value::bigint),
                 hint = format('Allowed: %s. See select * from admin.show_settings();', core.setting_range(p_name));
     end;
 
-    perform core.audit('change_setting', 'setting', p_name, jsonb_build_object('old', v_old::integer, 'new', p_value::integer));
+    perform core.audit('change_setting', 'setting', p_name, jsonb_build_object('old', v_old::bigint, 'new', p_value::bigint));
     return true;
 end
 $$;

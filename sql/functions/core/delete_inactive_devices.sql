@@ -6,7 +6,7 @@
 -- Locks: the devices' rows, in the order of the table, as jobs.cleanup_locations_step does; then their points and answers.
 -- Errors: PT400. Audited, as one entry.
 
-create function core.delete_inactive_devices(p_older_than_days integer, p_context jsonb default '{}') returns bigint
+create function core.delete_inactive_devices(p_older_than_days bigint, p_context jsonb default '{}') returns bigint
 language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
@@ -17,11 +17,11 @@ begin
     if p_older_than_days is null or p_older_than_days not between 1 and 3650 then
         raise exception using
             errcode = 'PT400',
-            message = 'The request has invalid fields.',
+            message = 'older_than_days must be an integer from 1 to 3650.',
             detail = core.field_error('older_than_days', 'must be an integer from 1 to 3650')::text,
             hint = 'select admin.delete_inactive_devices(p_older_than_days => 365);';
     end if;
-    v_before := core.now() - make_interval(hours => 24 * p_older_than_days);
+    v_before := core.now() - make_interval(hours => 24 * p_older_than_days::integer);
 
     v_doomed := array(
         select d.device_id
@@ -39,6 +39,6 @@ begin
 end
 $$;
 
-comment on function core.delete_inactive_devices(integer, jsonb) is
+comment on function core.delete_inactive_devices(bigint, jsonb) is
     'Removes, with their data, devices that are inactive and unchanged for so many days.';
-revoke all on function core.delete_inactive_devices(integer, jsonb) from public;
+revoke all on function core.delete_inactive_devices(bigint, jsonb) from public;

@@ -12,6 +12,7 @@ as $$
 declare
     v_fields   constant text[] := array[
         'timestamp', 'latitude', 'longitude', 'accuracy', 'altitude', 'bearing', 'speed', 'provider', 'network_type', 'battery_level'];
+    v_float4   constant float8 := 3.4028235677973362e38;  -- the largest that is rounded to a float4
     v_settings core.settings;
     v_now_ms   numeric := trunc(extract(epoch from p_now) * 1000);
     v_oldest   numeric;
@@ -41,11 +42,11 @@ begin
                         core.number_error(p.point -> 'timestamp', true, '-Infinity', v_latest, v_too_new)),
                     core.number_error(p.point -> 'latitude', true, -90, 90, 'must be a number from -90 to 90'),
                     core.number_error(p.point -> 'longitude', true, -180, 180, 'must be a number from -180 to 180'),
-                    core.number_error(p.point -> 'accuracy', true, 0, 3.4028235e38, 'must be a number, 0 or more, that fits a float4'),
+                    core.number_error(p.point -> 'accuracy', true, 0, v_float4, 'must be a number, 0 or more, that fits a float4'),
                     core.number_error(p.point -> 'altitude', false, -1.7976931348623157e308, 1.7976931348623157e308,
                         'must be a number that fits a float8'),
                     core.number_error(p.point -> 'bearing', false, 0, 360, 'must be a number from 0 to 360'),
-                    core.number_error(p.point -> 'speed', false, 0, 3.4028235e38, 'must be a number, 0 or more, that fits a float4'),
+                    core.number_error(p.point -> 'speed', false, 0, v_float4, 'must be a number, 0 or more, that fits a float4'),
                     core.string_error(p.point -> 'provider', false, 0, 50, 'must be a string of at most 50 characters'),
                     core.string_error(p.point -> 'network_type', false, 0, 50, 'must be a string of at most 50 characters'),
                     case when p.point -> 'battery_level' in ('-1', '-2147483648') then null

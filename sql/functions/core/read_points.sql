@@ -27,9 +27,7 @@ begin
             and p.ms % 1 = 0
             and p.ms::float8 between v_oldest and v_latest
             and num_nulls(p.latitude, p.longitude, p.accuracy) = 0
-            and p.accuracy <= 3.4028235e38  -- before a float4 rounds it into its range
-            and coalesce(p.speed <= 3.4028235e38, true)
-            and coalesce(p.bearing <= 360, true)
+            and coalesce(p.bearing <= 360, true)  -- before a float4 rounds it to 360
             and coalesce(p.battery_level % 1 = 0, true)
             and coalesce(p.provider_type, 'null') in ('string', 'null')
             and coalesce(char_length(p.provider) <= 50, true)
@@ -38,9 +36,9 @@ begin
             false)),
         array_agg(p.request),
         array_agg(to_timestamp(p.ms::float8 / 1000)),
-        array_agg(core.flush_to_zero(p.latitude)::core.latitude),
-        array_agg(core.flush_to_zero(p.longitude)::core.longitude),
-        array_agg(core.flush_to_zero(p.altitude)::core.altitude),
+        array_agg(p.latitude::core.latitude),
+        array_agg(p.longitude::core.longitude),
+        array_agg(p.altitude::core.altitude),
         array_agg(core.flush_to_zero(p.accuracy)::float4::core.accuracy),
         array_agg(core.flush_to_zero(p.bearing)::float4::core.bearing),
         array_agg(core.flush_to_zero(p.speed)::float4::core.speed),

@@ -5,15 +5,17 @@
 create function jobs.cleanup_idempotency_keys_step(p_position jsonb, out next_position jsonb, out handled bigint)
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
+declare
+    v_cutoff timestamptz := (select core.now() - make_interval(hours => s.idempotency_ttl_hours) from core.settings s);
 begin
     delete from core.idempotency_keys i
     where (i.api_key_id, i.endpoint, i.key_hash) in (
         select o.api_key_id, o.endpoint, o.key_hash
-        from core.idempotency_keys o, core.settings s
-        where o.created_at <= core.now() - make_interval(hours => s.idempotency_ttl_hours)
+        from core.idempotency_keys o
+        where o.created_at <= v_cutoff
         order by o.created_at
         limit 10000
-        for update of o skip locked);
+        for update skip locked);
     get diagnostics handled = row_count;
     next_position := case when handled = 10000 then coalesce(p_position, '{}') end;
 end

@@ -8,11 +8,13 @@
 -- behind a table lock that a step waits for, so they are held up that long at most; and since PostgreSQL looks for
 -- deadlocks after a second only, it is never an upload that fails for one.
 --
--- Between two steps it pauses nine times as long as the last one took: jobs have time, and phones want the processor.
+-- Between two steps it pauses nine times as long as the last one took, a second at most: jobs have time, and phones want
+-- the processor.
 --
 -- Errors: what the last step failed with, recorded with the run; PT404 where there is no such job.
 --
--- A procedure that commits can have no SET clause: names are qualified, and the work is done by functions that pin
+-- A procedure that commits can have no SET clause: names are qualified, operators are used on exactly the types that they
+-- are made for (for others, one in the caller's search_path could fit better), and the work is done by functions that pin
 -- their search_path.
 
 create procedure jobs.run(p_job_name text)
@@ -45,7 +47,7 @@ begin
             using v_position;
             perform jobs.record_progress(v_run_id, v_handled);
             v_position := v_next;
-            v_pause := least(9 * extract(epoch from pg_catalog.clock_timestamp() - v_began), 1);
+            v_pause := least(9.0 * extract(epoch from pg_catalog.clock_timestamp() - v_began), 1.0);
             v_tries := 0;
             v_error := null;
         exception
