@@ -18,7 +18,8 @@ class Missing:
 MISSING: Final = Missing()
 
 DEVICE_ID = "6f9619ff-8b86-4d01-b42d-00cf4fc964ff"
-FLOAT4_MAX = 3.4028234e38
+FLOAT4_MAX = 3.4028235e38  # as PostgreSQL writes it
+FLOAT4_STORED = 3.4028234663852886e38
 
 NOT_STRINGS = [0, 12, 1.5, True, [], ["text"], {}, {"a": 1}]
 NOT_NUMBERS = ["", "1", "NaN", True, False, [], [1], {}]
@@ -57,10 +58,10 @@ BAD_POINT: dict[str, list[Any]] = {
     ],
     "latitude": [MISSING, None, *NOT_NUMBERS, 90.0000001, -90.0000001, 91, -91, 1e300, 10**40],
     "longitude": [MISSING, None, *NOT_NUMBERS, 180.0000001, -180.0000001, 181, -181, -1e300, 10**40],
-    "accuracy": [MISSING, None, *NOT_NUMBERS, -0.001, -1, 3.5e38, 1e39, 1e308],
+    "accuracy": [MISSING, None, *NOT_NUMBERS, -0.001, -1, 3.4028236e38, 1e39, 1e308],
     "altitude": [*NOT_NUMBERS, 10**309, -(10**309)],
     "bearing": [*NOT_NUMBERS, -0.001, 360.001, -1, 361],
-    "speed": [*NOT_NUMBERS, -0.001, 3.5e38],
+    "speed": [*NOT_NUMBERS, -0.001, 3.4028236e38],
     "provider": ["p" * 51, "😀" * 51, *NOT_STRINGS],
     "network_type": ["n" * 51, *NOT_STRINGS],
     "battery_level": [*NOT_NUMBERS, -2, 101, 50.5, -1.5, -2147483649, 2147483648, 10**30],
@@ -70,10 +71,10 @@ BAD_POINT: dict[str, list[Any]] = {
 GOOD_POINT: dict[str, list[Any]] = {
     "latitude": [90, -90, 0, 90.0, -89.99999999999999, 45.123456789012345],
     "longitude": [180, -180, 0, 179.99999999999997, -0.000000000000001],
-    "accuracy": [0, 0.5, 1000000, FLOAT4_MAX, (1e-300, 0.0)],
+    "accuracy": [0, 0.5, 1000000, 3.4028234e38, (FLOAT4_MAX, FLOAT4_STORED), (1e-300, 0.0)],
     "altitude": [None, MISSING, 0, -430.5, 8848.86, 1.7976931348623157e308, -1.7976931348623157e308],
     "bearing": [None, MISSING, 0, 360, 359.5],
-    "speed": [None, MISSING, 0, 343.25, FLOAT4_MAX],
+    "speed": [None, MISSING, 0, 343.25, (FLOAT4_MAX, FLOAT4_STORED)],
     "provider": [None, MISSING, "", "gps", "p" * 50, "😀" * 50],
     "network_type": [None, MISSING, "", "LTE", "n" * 50],
     "battery_level": [None, MISSING, 0, 100, (55.0, 55), (-1, None), (-2147483648, None), (-1.0, None)],
