@@ -33,7 +33,7 @@ OLD_ROWS = f"""
     select sha256(n::text::bytea), 'pm_12345', 'many' from generate_series(0, {MANY}) n;
     create temporary table old as select id, id > min(id) over () as expired from core.api_keys;
     insert into core.idempotency_keys (api_key_id, endpoint, key_hash, request_hash, device_id, answer, created_at)
-    select o.id, 'upload_location', sha256('key'), substr(sha256('request'), 1, 16), d.device_id, '{{}}',
+    select o.id, 'upload_location', sha256('key'), sha256('request'), d.device_id, '{{}}',
         now() - case when o.expired then interval '25 hours' else '23 hours' end
     from old o, core.devices d;
     insert into core.rate_limits (api_key_id, class, last_slot, total, slots)

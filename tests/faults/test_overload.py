@@ -16,7 +16,7 @@ from tests.contract import check_problem
 from tests.memory import peak_memory
 from tests.raw_http import connect, request
 from tests.server import serve
-from tests.waiting import transaction, until_blocked
+from tests.waiting import transaction, until, until_blocked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,9 +66,14 @@ async def test_slow_bodies_take_no_place(database: Database, tmp_path: Path) -> 
         server.client(key) as client,
         AsyncExitStack() as stack,
     ):
+
+        async def place_is_free() -> bool:
+            return (await client.get(LISTING)).status_code == 200
+
         for _ in range(5):
             connection = await stack.enter_async_context(connect(server.port))
             await connection.send(request("POST", UPLOAD, f"X-API-Key: {key}", JSON, "Content-Length: 9", body=b"{"))
+            await until("it has been admitted", place_is_free)
         for _ in range(20):
             assert (await client.get(LISTING)).status_code == 200
 
