@@ -26,7 +26,7 @@ clean: ## stop, then delete the private database, the keys and the environment
 # --- testing -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-sql test-py test-faults test-tests lint format
-test: ## all tests, in a throw-away PostgreSQL
+test: ## all tests but the long ones, in a throw-away PostgreSQL
 	@scripts/test all
 
 test-sql: ## pgTAP only: make test-sql ARGS='sql/tests/a.sql'

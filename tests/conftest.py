@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     import httpx
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begins with what takes long."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
     """The throw-away cluster of this run."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.own_cluster import OwnCluster
 
+pytestmark = pytest.mark.slow
+
 NAME = "phone_manager"  # the database that pg_cron of this cluster works in
 INSTALL = ("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", "sql/install.sql")
 OLD = 25_000

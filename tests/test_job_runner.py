@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.cluster import Database
     from tests.waiting import Session
 
+pytestmark = pytest.mark.slow
+
 CALL = "call jobs.run('sample')"
 # A job of five steps of ten rows each. A step waits where a test holds its gate, and fails where that says so.
 SAMPLE = """

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.cluster import Cluster
     from tests.waiting import Session
 
+pytestmark = pytest.mark.slow
+
 DATABASE = "phone_manager"
 JOBS = {
     "cleanup_locations": "7 * * * *",

@@ -6,6 +6,7 @@ import asyncio
 import datetime
 from typing import TYPE_CHECKING
 
+import pytest
 import pytest_asyncio
 
 from tests.cluster import API_PASSWORD
@@ -15,7 +16,8 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    import pytest
+
+pytestmark = pytest.mark.slow
 
 WITH_CRON = "phone_manager"
 INSTALL = ("psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-f", "sql/install.sql")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tests.cluster import Cluster, Database
 
+pytestmark = pytest.mark.slow
+
 KINDS = ("deploy", "revert", "verify")
 NEEDS = dict(re.findall(r"^(\w+)(?: \[(.*?)\])? \d{4}-", (ROOT / "sqitch.plan").read_text(), re.MULTILINE))
 

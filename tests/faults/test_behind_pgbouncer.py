@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from tests.cluster import Cluster, Database
 
+pytestmark = pytest.mark.slow
+
 CONTRACT = (
     "registration listing deactivation idempotency batch data_erasure data_export inactive_devices failures journeys"
 )
