@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 BROKEN = r"""
     with partition as (
         select
-            c.oid, c.relname, to_date(right(c.relname, 8), 'YYYYMMDD') as day,
+            c.oid, c.relname, case when c.relname ~ '^locations_\d{8}$' then to_date(right(c.relname, 8), 'YYYYMMDD') end as day,
             pg_get_expr(c.relpartbound, c.oid) as bound
         from pg_inherits i join pg_class c on c.oid = i.inhrelid
         where i.inhparent = 'core.locations'::regclass and c.relname <> 'locations_default'
@@ -55,7 +55,7 @@ DAYS = r"""
         select (now() at time zone 'UTC')::date + n as day
         from core.settings, generate_series(-location_retention_days, 7) n
     ), partition as (
-        select to_date(right(c.relname, 8), 'YYYYMMDD') as day
+        select case when c.relname ~ '^locations_\d{8}$' then to_date(right(c.relname, 8), 'YYYYMMDD') end as day
         from pg_inherits i join pg_class c on c.oid = i.inhrelid
         where i.inhparent = 'core.locations'::regclass and c.relname <> 'locations_default'
     )
