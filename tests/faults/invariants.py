@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 BROKEN = r"""
     with partition as (
         select
-            c.oid, c.relname, case when c.relname ~ '^locations_\d{8}$' then to_date(right(c.relname, 8), 'YYYYMMDD') end as day,
+            c.oid, c.relname,
+            case when c.relname ~ '^locations_\d{8}$' then to_date(right(c.relname, 8), 'YYYYMMDD') end as day,
             pg_get_expr(c.relpartbound, c.oid) as bound
         from pg_inherits i join pg_class c on c.oid = i.inhrelid
         where i.inhparent = 'core.locations'::regclass and c.relname <> 'locations_default'
