@@ -39,7 +39,6 @@ DIRECTORY = Path(__file__).parent.parent / "config"
 # What browsers send as Origin: lower case, and nothing behind the port.
 ORIGIN = re.compile(r"\*|[a-z][a-z0-9+.-]*://[^/?#@\sA-Z]+")
 
-
 # A setting of the database; null: as it is there. Its range stands there.
 Setting = Annotated[int, Field(ge=-(2**31), lt=2**31)] | None
 

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import tempfile
-from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import httpx
@@ -19,9 +18,9 @@ from tests.contract import check_problem
 from tests.exposition import Exposition, scrape
 from tests.server import serve
 from tests.waiting import until
+from tests.wire import wire
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
     from pathlib import Path
 
     from tests.cluster import Database
@@ -186,49 +185,6 @@ async def test_no_database_at_all(database: Database, tmp_path: Path) -> None:
         assert without_the_database(told)
         assert told.value("http_requests_total", status="503") == 1
         assert told.value("database_connections_active") == told.value("database_connections_idle") == 0
-
-
-class Wire:
-    """What lies between a server and PostgreSQL."""
-
-    def __init__(self, socket: str) -> None:
-        """A wire to the PostgreSQL behind this socket."""
-        self._socket = socket
-        self.flows = asyncio.Event()
-        self.flows.set()
-        self._carrying: set[asyncio.Task[None]] = set()
-
-    async def connect(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Carries a connection."""
-        await self.flows.wait()
-        from_server, to_server = await asyncio.open_unix_connection(self._socket)
-        await asyncio.gather(self._carry(reader, to_server), self._carry(from_server, writer))
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while data := await reader.read(65536):
-                await self.flows.wait()
-                writer.write(data)
-        except ConnectionError:
-            pass
-        finally:
-            writer.close()
-
-
-@asynccontextmanager
-async def wire(database: Database) -> AsyncIterator[tuple[Wire, str]]:
-    """A wire to a database, and the URL of its near end."""
-    environment = database.cluster.environment
-    made = Wire(f"{environment['PGHOST']}/.s.PGSQL.{environment['PGPORT']}")
-    listener = await asyncio.start_server(made.connect, "127.0.0.1", 0)
-    port = listener.sockets[0].getsockname()[1]
-    role = await database.cluster.login_role("pm_api")
-    try:
-        yield made, f"postgresql://{role}:{API_PASSWORD}@127.0.0.1:{port}/{database.name}?sslmode=disable"
-    finally:
-        made.flows.set()
-        listener.close()
-        await listener.wait_closed()
 
 
 async def test_a_database_that_accepts_and_never_answers(database: Database, tmp_path: Path) -> None:
