@@ -51,13 +51,16 @@ format: ## format Python
 
 # --- showing and measuring ---------------------------------------------------------------------------------------------
 
-.PHONY: demo bench
+.PHONY: demo bench load
 demo: ## replay recorded tracks as phones against a running server: make demo ARGS='--help'
 	@scripts/prepare tools
 	@scripts/replay $(ARGS)
 
 bench: ## measure the service against the limits of this machine: make bench ARGS='--help'
 	@bench/run $(ARGS)
+
+load: ## load it as users do, at a scale: make load SCENARIO=baseline|stress|spike SCALE=0.5 (BASE_URL=… of a running one)
+	@bench/load-test
 
 # --- operating ---------------------------------------------------------------------------------------------------------
 

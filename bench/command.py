@@ -36,8 +36,7 @@ HERE = "working tree"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs; returns the exit code: 1 where a request failed or a point was lost."""
     options = parse(arguments)
-    for number in SIGNALS:
-        signal.signal(number, _stop)
+    tidy_up_on_signals()
     try:
         return _run(options)
     except BenchError as error:
@@ -46,7 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Options) -> int:
-    with ExitStack() as services, _directory() as directory:
+    with ExitStack() as services, scratch_directory() as directory:
         names = [HERE, options.against] if options.against else [HERE]
         stacks = []
         for position, name in enumerate(names):
@@ -96,7 +95,7 @@ def _check_out(revision: str, directory: Path) -> Path:
 
 
 @contextmanager
-def _directory() -> Iterator[Path]:
+def scratch_directory() -> Iterator[Path]:
     """A temporary directory. What a run left behind that was killed is removed first."""
     for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         pid = old / "pid"
@@ -123,6 +122,12 @@ def _remove(directory: Path) -> None:
     for cluster in directory.glob("*/cluster"):
         subprocess.run((ROOT / "scripts/cluster", "remove", cluster), check=False, stderr=subprocess.DEVNULL)
     shutil.rmtree(directory, ignore_errors=True)
+
+
+def tidy_up_on_signals() -> None:
+    """Has a signal end the run as an exception does."""
+    for number in SIGNALS:
+        signal.signal(number, _stop)
 
 
 def _stop(number: int, _: object) -> NoReturn:
