@@ -4,7 +4,7 @@
 --   select * from admin.audit_trail();
 --   select * from admin.audit_trail(p_resource_id => '6f1c7c4e-3a52-4a3b-9a0e-2f6d1a1f4c11');
 --   select * from admin.audit_trail(p_from => now() - interval '7 days', p_action => 'erase_device');
---   select * from admin.audit_trail(p_resource_type => 'api_key', p_to => '2030-01-01', p_before => 1000, p_limit => 10);
+--   select * from admin.audit_trail(p_resource_type => 'api_key', p_to => '2030-01-01', p_before => 3, p_limit => 10);
 --
 -- p_from: that time and later. p_to: earlier than that time. p_before: the id of the last row of the page before; several
 -- entries may be of the same microsecond. who: the API key over HTTP, else the database role.

@@ -6,7 +6,7 @@
 -- cancelled, whatever the number of devices and of their points; and each call removes one device at least.
 --
 -- A device that becomes active again while this waits for its row stays.
--- Locks: the devices' rows, one by one, each with its points and answers. Errors: PT400. Audited, as one entry.
+-- Locks: the devices' rows, one after the other, each with its points and answers; a job that holds some gives way. Errors: PT400. Audited, as one entry.
 
 create function core.delete_inactive_devices(
     p_older_than_days bigint, p_context jsonb default '{}', p_duration interval default interval '10 seconds',
