@@ -13,7 +13,6 @@ from statistics import quantiles
 from typing import TYPE_CHECKING
 
 from bench.command import scratch_directory, tidy_up_on_signals
-from bench.processes import memory
 from bench.scenarios import DEVICE, DEVICES, GROUP, MOMENT, SCENARIOS, device_name, group_name
 from bench.stack import ROOT, start
 
@@ -117,9 +116,9 @@ async def measure(stack: Stack, connections: int, seconds: float) -> int:
     await client.load(stack, requests, active, seconds / 3)  # the server makes its sessions, and what it keeps
     rows = [await client.load(stack, requests, active, seconds)]
 
-    before, began = memory(stack.server, "VmRSS"), time.perf_counter()
+    before, began = stack.memory("VmRSS"), time.perf_counter()
     await asyncio.gather(*(client.connect(number, gate) for number in range(active, connections)))
-    took, grown = time.perf_counter() - began, memory(stack.server, "VmRSS") - before
+    took, grown = time.perf_counter() - began, stack.memory("VmRSS") - before
     rows.append(await client.load(stack, requests, active, seconds))
     await asyncio.gather(*(client.ask(place, LIVE) for place in range(len(client.open))))
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
-from bench.processes import BenchError, memory, program, run
+from bench.processes import BenchError, program, run
 from bench.stack import ROOT, start
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def measure_copy(stack: Stack) -> float:
 def measure_export(stack: Stack, coding: str, points: int) -> tuple[float, int, int]:
     """Exports them; returns the seconds, the bytes, and by how much the server's memory grew at most."""
     Path(f"/proc/{stack.server}/clear_refs").write_text("5")  # forgets the peak so far
-    before = memory(stack.server, "VmRSS")
+    before = stack.memory("VmRSS")
     started = time.perf_counter()
     size, tail = 0, b""
     with socket.create_connection(("127.0.0.1", stack.port)) as connection:
@@ -68,7 +68,7 @@ def measure_export(stack: Stack, coding: str, points: int) -> tuple[float, int, 
     ending = b"\r\n0\r\n\r\n" if coding == "gzip" else b'], "location_count" : %d}\r\n0\r\n\r\n' % points
     if not tail.endswith(ending):
         raise BenchError("The export did not end well.")
-    return seconds, size, memory(stack.server, "VmHWM") - before
+    return seconds, size, stack.memory("VmHWM") - before
 
 
 def main() -> None:

@@ -103,13 +103,6 @@ def child_seconds(pid: int) -> float:
     return _read(Path(f"/proc/{pid}/stat").read_text())[2]
 
 
-def memory(pid: int, name: str) -> int:
-    """Bytes that a process has, by one of the kernel's names: VmRSS now, VmHWM at most."""
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (line,) = (line for line in status if line.startswith(f"{name}:"))
-    return int(line.split()[1]) * 1024
-
-
 def _read(stat: str) -> tuple[int, int, float]:
     """Pid, parent, and the CPU time of a process with that of its ended children: no backend that ends is lost."""
     words = stat.rpartition(")")[2].split()
