@@ -10,7 +10,7 @@ select
     d.group_id,
     d.active,
     d.last_seen_at,
-    case when d.last_captured_at >= (select core.now() - make_interval(hours => 24 * s.location_retention_days) from core.settings s) then
+    case when d.last_captured_at >= (select core.days_ago(s.location_retention_days) from core.settings s) then
         format(
             '{"latitude" : %s, "longitude" : %s, "accuracy" : %s, "timestamp" : "%s", "altitude" : %s, "bearing" : %s, "speed" : %s, '
             '"battery_level" : %s}',
