@@ -19,6 +19,7 @@ from app.export import ExportApp
 from app.health import Health
 from app.middleware import Cors, Gzip, RequestContext
 from app.places import Places
+from app.probe import Probe
 from app.replica import Replica
 from app.routes import ENDPOINTS
 from app.scrape import Scrape
@@ -50,6 +51,7 @@ def build(settings: config.Config) -> Starlette:
     logs.configure(settings.logging.level, settings.logging.format)
     database = Database(settings)
     reads = database if settings.database.replica_url is None else Replica(database, settings)
+    probe = Probe(database, settings)
     places = Places(settings.server.max_concurrent_requests)
     admissions = Admissions(database)
     shutdown = Shutdown(settings.server.drain_seconds)
@@ -57,10 +59,12 @@ def build(settings: config.Config) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await database.start()
+        await probe.start()
         if reads is not database:
             await reads.start()
         shutdown.watch()
         yield
+        await probe.stop()
         if reads is not database:
             await reads.stop()
         await database.stop()
@@ -88,7 +92,7 @@ def build(settings: config.Config) -> Starlette:
                 )
                 for e in ENDPOINTS
             ),
-            *Health(database, shutdown).routes,
+            *Health(probe, shutdown).routes,
             *Scrape(database, settings).routes,
         ],
         middleware=middleware,

@@ -16,7 +16,7 @@ from tests.cluster import API_PASSWORD, Cluster, Database
 from tests.conftest import registration
 from tests.contract import check_headers, check_problem
 from tests.server import Server, serve
-from tests.waiting import until, until_blocked
+from tests.waiting import transaction, until, until_blocked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +25,8 @@ HEALTH = "/api/health"
 LIVE = "/api/health/live"
 READY = "/api/health/ready"
 NO_DATABASE = "The database cannot be reached, or has no schema."
+PROBES = """select {} from pg_stat_activity
+            where datname = current_database() and application_name = 'phone-manager probe'"""
 UNHEALTHY = {"status": "unhealthy", "version": __version__, "database": {"connected": False, "latency_ms": None}}
 
 
@@ -144,6 +146,28 @@ async def test_a_database_that_does_not_answer(database: Database, tmp_path: Pat
         await until("the end of the statement", cancelled)
 
 
+async def test_every_connection_of_the_pool_waits_for_one_lock(
+    database: Database, tmp_path: Path, device_id: str, group: str
+) -> None:
+    await database.call("register_device", registration(device_id, group))
+    path = f"/api/v1/devices/{device_id}"
+    async with (
+        serve(database.api_url, tmp_path, database__max_connections="3") as server,
+        server.client(await database.create_key()) as client,
+        database.cluster.session(database.name) as watch,
+    ):
+        async with transaction(database, "select from core.devices for update") as holder:
+            waiting = [asyncio.create_task(client.delete(path)) for _ in range(3)]
+            await until_blocked(watch, holder, 3)
+            for probe in (READY, HEALTH):
+                assert (await client.get(probe)).status_code == 200
+            await database.execute(PROBES.format("pg_terminate_backend(pid)"))
+            for probe in (READY, HEALTH):
+                await until_answer(client, probe, 200)
+            assert await database.value(PROBES.format("count(*)")) == 1
+        assert sorted([(await answer).status_code for answer in waiting]) == [204, 404, 404]
+
+
 # SIGTERM --------------------------------------------------------------------------------------------------------------
 
 
@@ -188,7 +212,7 @@ async def test_sigterm(database: Database, tmp_path: Path, device_id: str, group
         assert finished.status_code == 204
         assert await server.stop() == 0
     sessions = """select count(*) from pg_stat_activity
-                  where datname = current_database() and application_name = 'phone-manager'"""
+                  where datname = current_database() and application_name like 'phone-manager%'"""
     assert await database.value(sessions) == 0
     assert await database.value("select active from core.devices where device_id = $1", device_id) is False
 

@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 ROUNDS = int(os.environ.get("PM_FAULT_ROUNDS", "1"))
 WORKERS = 2
 BACKEND = "select pid from pg_stat_activity where application_name = 'phone-manager' order by random() limit 1"
-SESSIONS = (
-    "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'phone-manager'"
-)
+SESSIONS = """select count(*) from pg_stat_activity
+              where datname = current_database() and application_name like 'phone-manager%'"""
 JOBS = ("ensure_partitions", "cleanup_locations", "cleanup_idempotency_keys", "refresh_group_counts")
 
 
