@@ -71,7 +71,8 @@ class Protocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Leaves the connection open where an answer is due: the client may have nothing more to say and yet listen."""
-        if not self._working() or (self.in_message and not self.deaf):
+        lacks_its_end = self.in_message and not self.in_head and not self.deaf
+        if lacks_its_end or not self._working():
             return False
         self.cycle.keep_alive = False
         return True

@@ -68,7 +68,7 @@ async def probed(server: Server) -> AsyncIterator[Probes]:
 
 
 async def check_pool(server: Server, database: Database, most: int = 21) -> None:
-    """The server's connections are at rest, no more than it may have (its pool, and one for probes), gone at its end."""
+    """The server's connections are at rest, not too many (its pool, and one for probes), and gone when it ends."""
 
     async def at_rest() -> bool:
         busy = await database.value(SESSIONS.format("and state <> 'idle'"))
