@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -27,6 +29,8 @@ READY = "/api/health/ready"
 NO_DATABASE = "The database cannot be reached, or has no schema."
 PROBES = """select {} from pg_stat_activity
             where datname = current_database() and application_name = 'phone-manager probe'"""
+SESSIONS = """select count(*) from pg_stat_activity
+              where datname = current_database() and application_name like 'phone-manager%'"""
 UNHEALTHY = {"status": "unhealthy", "version": __version__, "database": {"connected": False, "latency_ms": None}}
 
 
@@ -171,6 +175,18 @@ async def test_every_connection_of_the_pool_waits_for_one_lock(
 # SIGTERM --------------------------------------------------------------------------------------------------------------
 
 
+async def refused(server: Server) -> bool:
+    """Nobody answers a new connection any more."""
+    try:
+        async with server.client() as newcomer:
+            await newcomer.get(LIVE, timeout=1)
+    except httpx.ConnectError:
+        return True
+    except httpx.TransportError:  # one that was made in the last moment
+        return False
+    return False
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 async def test_sigterm(database: Database, tmp_path: Path, device_id: str, group: str, workers: str) -> None:
     await database.call("register_device", registration(device_id, group))
@@ -181,18 +197,6 @@ async def test_sigterm(database: Database, tmp_path: Path, device_id: str, group
         database.cluster.session(database.name) as session,
         database.cluster.session(database.name) as watch,
     ):
-
-        async def refused() -> bool:
-            """Nobody answers a new connection any more."""
-            try:
-                async with server.client() as newcomer:
-                    await newcomer.get(LIVE, timeout=1)
-            except httpx.ConnectError:
-                return True
-            except httpx.TransportError:  # one that was made in the last moment
-                return False
-            return False
-
         async with session.transaction():
             await session.execute("select from core.devices for update")
             slow = asyncio.create_task(client.delete(f"/api/v1/devices/{device_id}"))
@@ -204,17 +208,45 @@ async def test_sigterm(database: Database, tmp_path: Path, device_id: str, group
             check_problem(answer, 503, message="The server is shutting down.")
             assert (await probe.get("/unknown")).status_code == 404, "requests are still answered"
 
-            await until("refused connections", refused)
+            await until("refused connections", lambda: refused(server))
             assert time.monotonic() - told > 1.9, "new ones were welcome while the server drained"
             assert server.process.returncode is None, "it waits for the request under way"
             assert not slow.done()
         finished = await slow
         assert finished.status_code == 204
         assert await server.stop() == 0
-    sessions = """select count(*) from pg_stat_activity
-                  where datname = current_database() and application_name like 'phone-manager%'"""
-    assert await database.value(sessions) == 0
+    assert await database.value(SESSIONS) == 0
     assert await database.value("select active from core.devices where device_id = $1", device_id) is False
+
+
+async def test_workers_end_when_their_parent_was_killed(
+    database: Database, tmp_path: Path, device_id: str, group: str
+) -> None:
+    await database.call("register_device", registration(device_id, group))
+    async with (
+        serve(database.api_url, tmp_path, server__workers="2") as server,
+        server.client(await database.create_key()) as client,
+        database.cluster.session(database.name) as watch,
+    ):
+        workers = server.workers
+        assert len(workers) == 2
+        try:
+            async with transaction(database, "select from core.devices for update") as holder:
+                slow = asyncio.create_task(client.delete(f"/api/v1/devices/{device_id}"))
+                await until_blocked(watch, holder)
+                await server.stop(signal.SIGKILL)
+                await until("refused connections", lambda: refused(server))
+                assert not slow.done()
+            assert (await slow).status_code == 204
+
+            async def ended() -> bool:
+                return bool(await database.value(SESSIONS) == 0)
+
+            await until("the end of their sessions", ended)
+        finally:
+            for pid in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
