@@ -47,6 +47,7 @@ class EndpointApp:
         self._admissions = admissions
         self._database = database
         self._reads = reads if endpoint.replica else database
+        self._settings = settings
         self._timeout = settings.server.request_timeout_seconds
         self._max_body = settings.server.max_body_bytes
         self._uploads = (
