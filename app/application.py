@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Match, Route
 
-from app import config, logs
+from app import api_docs, config, logs
 from app.admission import Admissions
 from app.database import Database
 from app.endpoint import EndpointApp
@@ -91,6 +91,7 @@ def build(settings: config.Config) -> Starlette:
             ),
             *Health(probe, shutdown).routes,
             *Scrape(database, settings).routes,
+            *api_docs.routes(),
         ],
         middleware=[Middleware(RequestContext, with_cors), Middleware(Gzip, minimum_size=1024, compresslevel=5)],
         exception_handlers={HTTPException: _http_error, Problem: _problem},  # type: ignore[dict-item]  # narrower

@@ -7,7 +7,7 @@ select
     d.group_id,
     d.active,
     d.last_seen_at,
-    case when d.last_captured_at >= core.now() - make_interval(hours => 24 * s.location_retention_days) then
+    case when d.last_captured_at >= core.days_ago(s.location_retention_days) then
         json_build_object(
             'latitude', d.last_latitude,
             'longitude', d.last_longitude,
