@@ -4,8 +4,8 @@
 -- request out.
 -- A point that is already there is neither stored twice nor an error; of two for one time, the first stays. The devices
 -- are seen now, and the last location of each is the newest point that ever arrived.
--- p_all_new: the caller believes that none is there already. Then nobody looks for them first, which saves an eighth of
--- a batch's work (bench/compare conflicts); where one is there after all, it fails.
+-- p_all_new: the caller believes that none is there already. Then nobody looks for them first, which saves a tenth of a
+-- batch's work (bench/compare conflicts); where one is there after all, it fails.
 --
 -- The planner cannot know how few requests there are: left alone, it would plan each call anew, or read a small table of
 -- devices whole and keep that plan while the table grows.

@@ -4,7 +4,11 @@
 -- active device, of a device whose row another transaction holds, or the second of a device. So it waits for nobody, and
 -- none of the uploads is held up by another.
 --
--- Locks: the rows of devices that are free, then the points. Errors: those of core.read_points, for all of them.
+-- No stored point is newer than its device's last location, as long as that is known. So where all of these are, and no
+-- upload has two of one time, none is there already.
+--
+-- Locks: the rows of devices that are free, then the points. Errors, for all of them: those of core.read_points; 23505
+-- (unique violation) where points were stored without their device's knowing.
 
 create function core.store_together(p_devices uuid[], p_lists jsonb[])
 returns table (request integer, answer json, counted integer)
