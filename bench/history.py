@@ -37,17 +37,12 @@ LAST_COLUMNS = ", ".join(f"last_{name}" for name in ("captured_at", *NUMBERS.spl
 DEVICES_SQL = """
 set synchronous_commit = off;
 insert into core.devices (device_id, display_name, group_id, last_seen_at, {last_columns}, created_at, updated_at)
-select {device}, 'Phone ' || n, 'group-' || n % {groups}, coalesce(at, to_timestamp({start} / 1000.0)), at,
-    case when k < {points} then latitude end, case when k < {points} then longitude end, case when k < {points} then altitude end,
-    case when k < {points} then accuracy end, case when k < {points} then bearing end, case when k < {points} then speed end,
-    case when k < {points} then battery_level end,
+select {device}, 'Phone ' || n, 'group-' || n % {groups}, to_timestamp({start} / 1000.0), p.*,
     to_timestamp({start} / 1000.0), to_timestamp({start} / 1000.0)
 from (
-    select n, k, case when k < {points} then {captured_at} end as at, {point}
-    from (
-        select n, {points} - 1 - ({points} - 1 - n) % {devices} as k from generate_series(0, {devices}::bigint - 1) n
-    ) d
-) p
+    select n, {points} - 1 - ({points} - 1 - n) % {devices} as k from generate_series(0, {devices}::bigint - 1) n
+) d
+left join lateral (select {captured_at}, {point}) p on k < {points}
 order by {device};
 vacuum analyze core.devices;
 refresh materialized view core.group_member_counts;
