@@ -68,8 +68,8 @@ def costs_table(cases: Sequence[Case], sizes: Sequence[Size], found: Mapping[str
         costs = found[case.title]
         cells = [f"{cost.cpu:,.0f} · {cost.buffers:,.0f}" for cost in costs]
         grown = [_growth([costs[number] for number in axis]) for axis in (by_points, by_devices)]
-        scans = sum(cost.scans for cost in costs)
-        cells = [case.title, *cells, *grown, str(scans) if scans else ""]
+        scans = ", ".join(str(cost.scans) for cost in costs) if any(cost.scans for cost in costs) else ""
+        cells = [case.title, *cells, *grown, scans]
         lines.append("| " + " | ".join(cells) + " |")
     return lines
 
