@@ -116,7 +116,6 @@ class Series:
     async def report(self) -> None:
         """Has the session tell what it has read so far."""
         await self._session.execute("select pg_stat_force_next_flush()")
-        await self._session.execute("select 1")  # reports when it is done with the statement after that
 
     def _statement(self, argument: str) -> str:
         return "select * from " + self._case.call.replace("$1", argument)  # noqa: S608

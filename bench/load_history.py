@@ -65,17 +65,17 @@ def _run(size: Size, keep: Path | None) -> None:
             keep.mkdir(mode=0o711)
         require_room(directory, [size])
         print(f"[history] {size}, in {directory}", flush=True)
-        services = stack.enter_context(ExitStack())
-        owner = services.enter_context(start_cluster(ROOT, directory / "cluster"))
+        cluster = directory / "0/cluster"
+        cluster.parent.mkdir(mode=0o711)
+        owner = stack.enter_context(start_cluster(ROOT, cluster, keep=keep is not None))
         deploy(owner, ROOT)
         began, wal = time.monotonic(), int(sql(owner, "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))
         fill(owner, size, lambda text: print(f"[history] {text}", flush=True))
         seconds = time.monotonic() - began
         _tell(owner, size, seconds, int(sql(owner, "select pg_current_wal_insert_lsn() - '0/0'::pg_lsn")) - wal)
         if keep:
-            services.pop_all()  # nothing removes it
-            print(f"\nset -a; . {keep}/cluster/env; psql        to look around")
-            print(f"scripts/cluster remove {keep}/cluster    to remove it")
+            print(f"\nIt goes on running. Look around: set -a; . {cluster}/env; psql")
+            print(f"In the end: scripts/cluster remove {cluster}; rm -r {keep}")
 
 
 def _tell(owner: Mapping[str, str], size: Size, seconds: float, wal: int) -> None:

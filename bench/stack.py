@@ -118,13 +118,16 @@ def start(name: str, root: Path, directory: Path, settings: Mapping[str, str]) -
 
 
 @contextmanager
-def start_cluster(root: Path, cluster: Path) -> Iterator[dict[str, str]]:
-    """Runs PostgreSQL, and removes it at the end; gives libpq's variables of its superuser."""
+def start_cluster(root: Path, cluster: Path, *, keep: bool = False) -> Iterator[dict[str, str]]:
+    """Runs PostgreSQL; gives libpq's variables of its superuser. With keep, it stays where all went well."""
+    done = False
     try:
         run((root / "scripts/cluster", "start", cluster))
         yield dict(line.split("=", 1) for line in (cluster / "env").read_text().splitlines())
+        done = True
     finally:
-        run((root / "scripts/cluster", "remove", cluster))
+        if not (done and keep):
+            run((root / "scripts/cluster", "remove", cluster))
 
 
 def deploy(owner: Mapping[str, str], root: Path) -> None:
