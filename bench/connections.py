@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from statistics import quantiles
 from typing import TYPE_CHECKING
 
-from bench.command import scratch_directory, tidy_up_on_signals
 from bench.scenarios import DEVICE, DEVICES, GROUP, MOMENT, SCENARIOS, device_name, group_name
 from bench.stack import ROOT, start
+from bench.workplace import stop_on_signals, temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,9 +142,9 @@ def main() -> int:
     if most < connections + 500:
         print(f"{connections} connections need more open files than {most}, see docs/scaling.md", file=sys.stderr)
         return 1
-    tidy_up_on_signals()
+    stop_on_signals()
     settings = {"server__keep_alive_seconds": KEEP_ALIVE}
-    with scratch_directory() as directory, start("connections", ROOT, directory / "0", settings) as stack:
+    with temporary_directory() as directory, start("connections", ROOT, directory / "0", settings) as stack:
         return 1 if asyncio.run(measure(stack, connections, seconds)) else 0
 
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bench import k6
-from bench.command import scratch_directory, tidy_up_on_signals
 from bench.processes import BenchError
 from bench.stack import ROOT, start
+from bench.workplace import stop_on_signals, temporary_directory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,7 +26,7 @@ SCENARIOS = ("baseline", "stress", "spike")
 
 def main(environment: Mapping[str, str] = os.environ) -> int:
     """Runs it; returns k6's exit code, 0 where all thresholds were kept."""
-    tidy_up_on_signals()
+    stop_on_signals()
     try:
         return _run(environment)
     except BenchError as error:
@@ -41,7 +41,7 @@ def _run(environment: Mapping[str, str]) -> int:
     if url and not environment.get("REMOTE") and not is_loopback(url):
         raise BenchError("BASE_URL is not this machine; REMOTE=yes if you mean it.")
     given: dict[str, object] = {"SCENARIO": scenario}
-    with ExitStack() as services, scratch_directory() as directory:
+    with ExitStack() as services, temporary_directory() as directory:
         if not url:
             print("[load] starting PostgreSQL and the server", flush=True)
             stack = services.enter_context(start("load", ROOT, directory / "0", {}))
