@@ -34,8 +34,8 @@ class Place:
 
 async def make_place(name: str, keys: Path) -> Place:
     """Makes new keys in a directory, for a place."""
-    keys.mkdir(exist_ok=True)
     identity = keys / "identity"
+    identity.parent.mkdir(exist_ok=True)
     (await run("age-keygen", "-o", str(identity))).succeeded()
     recipients = keys / "recipients"
     recipients.write_text((await run("age-keygen", "-y", str(identity))).succeeded())

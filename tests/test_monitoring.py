@@ -1,4 +1,4 @@
-"""ops/prometheus and ops/grafana: what they ask for is there, what they say is right, and docs/monitoring.md knows of it."""
+"""ops/prometheus and ops/grafana: what they ask for is there, and docs/monitoring.md knows of what they say."""
 
 from __future__ import annotations
 
