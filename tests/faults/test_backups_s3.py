@@ -104,5 +104,6 @@ async def test_dump_log_erasures_and_restore(
     finally:
         minio.kill()
         await minio.wait()
-    away = await script("restore-wal", *place.read, name, str(back), **remote)
+    impatient = {"RCLONE_RETRIES": "1", "RCLONE_LOW_LEVEL_RETRIES": "1"}
+    away = await script("restore-wal", *place.read, name, str(back), **remote, **impatient)
     assert away.code > 125, "storage that is away is not the end of the log"
