@@ -19,11 +19,11 @@ check_place() {
     fi
 }
 
-# make_spool [near]: a folder for files that are not whole yet; gone when the script ends. Near: on the disk of the place, so
+# make_spool near | apart: a folder for files that are not whole yet; gone when the script ends. Near: on the disk of the place, so
 # that putting them there is a rename.
 make_spool() {
     local base=${TMPDIR:-/tmp}
-    if [[ ${1:-} == near ]] && in_directory; then
+    if [[ $1 == near ]] && in_directory; then
         base=$place
         find "$place" -maxdepth 1 -name '.spool.*' -mmin +2880 -exec rm -rf {} + # left by a power cut
     fi
