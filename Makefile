@@ -9,7 +9,7 @@ export NAME ?=
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- running -----------------------------------------------------------------------------------------------------------
 
@@ -64,9 +64,12 @@ load: ## load it as users do, at a scale: make load SCENARIO=baseline|stress|spi
 
 # --- operating ---------------------------------------------------------------------------------------------------------
 
-.PHONY: psql key
+.PHONY: psql key restore-drill
 psql: ## an operator's session (try: select * from admin.help())
 	@scripts/psql $(ARGS)
 
 key: ## make an API key: make key NAME='my phone' [ADMIN=1]
 	@scripts/key "$$NAME" $(if $(ADMIN),--admin)
+
+restore-drill: ## lose a database under load and restore it, to a moment and from a dump; tells RTO and RPO: make restore-drill POINTS=1000000
+	@PM_TEST_WORKERS=0 PM_DRILL_POINTS=$(or $(POINTS),100000) scripts/test faults tests/faults/test_restore_drill.py -s
