@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Match, Route
 
-from app import config, logs
+from app import api_docs, config, logs
 from app.admission import Admissions
 from app.database import Database
 from app.endpoint import EndpointApp
@@ -90,6 +90,7 @@ def build(settings: config.Config) -> Starlette:
             ),
             *Health(database, shutdown).routes,
             *Scrape(database, settings).routes,
+            *api_docs.routes(),
         ],
         middleware=middleware,
         exception_handlers={HTTPException: _http_error, Problem: _problem},  # type: ignore[dict-item]  # narrower

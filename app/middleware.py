@@ -35,6 +35,11 @@ SECURITY_HEADERS = [
 ]
 
 
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Whether a client takes compressed answers, by its Accept-Encoding."""
+    return b"gzip" in accept_encoding and not GZIP_REFUSED.search(accept_encoding)
+
+
 def request_id(given: bytes | None) -> bytes:
     """The id that a client gave, or a new one where it gave none or a bad one."""
     if given is not None and REQUEST_ID.fullmatch(given):
@@ -64,7 +69,12 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *SECURITY_HEADERS, (b"x-request-id", identity)]
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in SECURITY_HEADERS if header[0] not in given),  # a page says what it needs
+                    (b"x-request-id", identity),
+                ]
             await send(message)
 
         try:
@@ -114,7 +124,7 @@ class Gzip(GZipMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request."""
         for name, value in scope.get("headers", ()):
-            if name == b"accept-encoding" and b"gzip" in value and not GZIP_REFUSED.search(value):
+            if name == b"accept-encoding" and accepts_gzip(value):
                 await super().__call__(scope, receive, send)
                 return
         await self.app(scope, receive, send)

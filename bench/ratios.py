@@ -62,6 +62,7 @@ TARGETS = {
     "shared": UPLOADS,
     "batches": Target(),
     "listings": Target(later=0.8),
+    "groups": Target(later=0.8),
     "registrations": Target(),
 }
 COPY_TARGET = Target(0.5, 0.85)

@@ -106,6 +106,9 @@ BATCH_OF_50 = Call(
 LISTING = Call(
     "GET", f"/api/v1/devices?group_id=bench-{GROUPS:03d}", "list_devices", f'{{"group_id": "bench-{GROUPS:03d}"}}'
 )
+LISTING_OF_ANY = Call(
+    "GET", f"/api/v1/devices?group_id=bench-{GROUP}", "list_devices", f'{{"group_id": "bench-{GROUP}"}}'
+)
 REGISTRATION = Call(
     "POST",
     "/api/v1/devices/register",
@@ -128,6 +131,7 @@ SCENARIOS = {
     "shared": Scenario("single uploads, one key", (SINGLE,), keys=1),
     "batches": Scenario("batches of 50", (BATCH_OF_50,), pgbench=True),
     "listings": Scenario("listings of 20", (LISTING,), pgbench=True),
+    "groups": Scenario("listings of 101 groups", (LISTING_OF_ANY,), pgbench=True),
     "registrations": Scenario("registrations", (REGISTRATION,), pgbench=True),
     "mixed": Scenario(
         "mixed",

@@ -1,8 +1,8 @@
 -- Deploy phone_manager:admin_reports to pg
 -- requires: admin_api_keys
--- requires: job_runs
+-- requires: partitions
+-- requires: job_bookkeeping
 -- requires: audit_log
--- requires: locations
 
 begin;
 set local role pm_owner;

@@ -5,6 +5,7 @@ begin;
 set local role pm_owner;
 
 \ir ../sql/functions/core/now.sql
+\ir ../sql/functions/core/days_ago.sql
 \ir ../sql/functions/core/rfc3339.sql
 \ir ../sql/functions/core/trim_blanks.sql
 \ir ../sql/functions/core/parse_uuid.sql

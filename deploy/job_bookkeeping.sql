@@ -4,8 +4,10 @@
 begin;
 set local role pm_owner;
 
+\ir ../sql/functions/core/job_lock.sql
+\ir ../sql/functions/core/job_session.sql
 \ir ../sql/functions/jobs/begin_run.sql
-\ir ../sql/functions/jobs/record_progress.sql
+\ir ../sql/functions/jobs/continue_run.sql
 \ir ../sql/functions/jobs/end_run.sql
 
 commit;

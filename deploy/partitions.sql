@@ -8,6 +8,7 @@ begin;
 set local role pm_owner;
 
 \ir ../sql/functions/core/partition_name.sql
+\ir ../sql/functions/core/partition_day.sql
 \ir ../sql/functions/core/missing_partitions.sql
 \ir ../sql/functions/core/create_partition.sql
 \ir ../sql/functions/core/ensure_partitions.sql

@@ -8,6 +8,7 @@ drop function core.to_float8(numeric);
 drop function core.parse_uuid(text);
 drop function core.trim_blanks(text);
 drop function core.rfc3339(timestamptz);
+drop function core.days_ago(integer);
 drop function core.now();
 
 commit;

@@ -8,6 +8,7 @@ set local role pm_owner;
 drop function core.ensure_partitions(integer);
 drop function core.create_partition(date);
 drop function core.missing_partitions();
+drop function core.partition_day(text);
 drop function core.partition_name(date);
 
 commit;

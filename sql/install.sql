@@ -10,6 +10,7 @@ set local role pm_owner;
 
 -- What tables need.
 \ir functions/core/now.sql
+\ir functions/core/days_ago.sql
 \ir functions/core/rfc3339.sql
 \ir functions/core/trim_blanks.sql
 \ir functions/core/parse_uuid.sql
@@ -56,6 +57,7 @@ set local role pm_owner;
 \ir functions/core/find_replay.sql
 \ir functions/core/store_answer.sql
 \ir functions/core/partition_name.sql
+\ir functions/core/partition_day.sql
 \ir functions/core/missing_partitions.sql
 \ir functions/core/create_partition.sql
 \ir functions/core/ensure_partitions.sql
@@ -66,7 +68,9 @@ do $$ begin perform core.ensure_partitions(); end $$;
 -- The REST layer.
 \ir functions/api/admit.sql
 \ir functions/api/register_device.sql
+\ir functions/core/group_listing.sql
 \ir functions/api/list_devices.sql
+\ir functions/api/list_devices_many.sql
 \ir functions/api/deactivate_device.sql
 \ir functions/api/upload_location.sql
 \ir functions/api/upload_locations.sql
@@ -91,8 +95,10 @@ do $$ begin perform core.ensure_partitions(); end $$;
 \ir functions/admin/help.sql
 
 -- Jobs.
+\ir functions/core/job_lock.sql
+\ir functions/core/job_session.sql
 \ir functions/jobs/begin_run.sql
-\ir functions/jobs/record_progress.sql
+\ir functions/jobs/continue_run.sql
 \ir functions/jobs/end_run.sql
 \ir functions/jobs/run.sql
 \ir functions/jobs/ensure_partitions_step.sql

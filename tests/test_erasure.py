@@ -155,7 +155,7 @@ async def test_an_inactive_device_that_comes_back_in_time_is_not_deleted(module_
 
 
 async def clean_up(session: Session) -> None:
-    """All steps of the cleanup, in the session's transaction."""
+    """All steps of the cleanup, in the owner's transaction."""
     position = None
     while True:
         row = await session.fetchrow("select next_position from jobs.cleanup_locations_step($1)", position)
@@ -173,16 +173,18 @@ async def test_deletion_of_many_gets_along_with_the_cleanup_and_with_another(
     await module_database.fetch(AGE, devices)
     async with (
         module_database.cluster.session(module_database.name) as watch,
-        operator_session(module_database) as one,
-        operator_session(module_database) as two,
+        module_database.cluster.session(module_database.name) as job,
+        operator_session(module_database) as operator,
+        operator_session(module_database) as second,
     ):
+        one = job if first == "cleanup" else operator
         await one.execute("begin")
         deleted = 0
         if first == "cleanup":
             await clean_up(one)
         else:
             deleted = int((await one.fetchval(DELETE)).split()[-1].rstrip("."))
-        async with beside(clean_up(two) if first == "deletion" else two.fetchval(DELETE)) as waiting:
+        async with beside(clean_up(job) if first == "deletion" else second.fetchval(DELETE)) as waiting:
             await until_blocked(watch, one)
             await one.execute("commit")
             if (result := await waiting) is not None:

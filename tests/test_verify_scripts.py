@@ -71,7 +71,7 @@ DAMAGES = [
     ("grant execute on procedure jobs.cleanup_locations to pm_api", "jobs_cleanup_locations"),
     ("drop procedure jobs.ensure_partitions", "jobs_ensure_partitions"),
     ("grant execute on procedure jobs.run to pm_monitor", "jobs_run"),
-    ("alter function jobs.refresh_group_counts_step security invoker", "jobs_refresh_group_counts"),
+    ("grant execute on function jobs.refresh_group_counts_step to pm_admin", "jobs_refresh_group_counts"),
     ("alter function jobs.cleanup_idempotency_keys_step owner to postgres", "jobs_cleanup_idempotency_keys"),
     ("drop procedure jobs.cleanup_rate_limits", "jobs_cleanup_rate_limits"),
     ("alter function jobs.cleanup_audit_log_step reset search_path", "jobs_cleanup_audit_log"),

@@ -9,7 +9,7 @@ from (values
     ('admin.storage_report()', 's', true, 'pm_admin'),
     ('admin.statistics()', 'v', true, 'pm_admin'),
     ('admin.job_history(text, bigint, integer)', 'v', true, 'pm_admin'),
-    ('admin.audit_trail(timestamptz, timestamptz, text, text, text, integer)', 's', true, 'pm_admin')
+    ('admin.audit_trail(timestamptz, timestamptz, text, text, text, bigint, integer)', 's', true, 'pm_admin')
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p
     on p.oid = to_regprocedure(f.signature)

@@ -7,6 +7,7 @@ begin;
 select f.signature, 1 / count(p.oid)
 from (values
     ('core.now()', 'v', false, null),
+    ('core.days_ago(integer)', 'v', false, null),
     ('core.rfc3339(timestamptz)', 's', false, null),
     ('core.trim_blanks(text)', 'i', false, null),
     ('core.parse_uuid(text)', 'i', false, null),

@@ -8,7 +8,7 @@ select f.signature, 1 / count(p.oid)
 from (values
     ('core.require_device(uuid)', 'v', false, null),
     ('core.erase_device(uuid, jsonb)', 'v', false, null),
-    ('core.delete_inactive_devices(bigint, jsonb)', 'v', false, null)
+    ('core.delete_inactive_devices(bigint, jsonb, interval)', 'v', false, null)
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p
     on p.oid = to_regprocedure(f.signature)

@@ -3,11 +3,13 @@
 begin;
 
 -- Each function is there and owned by pm_owner, has the right volatility, and runs with the rights it should; no
--- search_path changes what it means; pm_admin alone may call it.
+-- search_path changes what it means; pm_admin alone may call those of jobs.
 select f.signature, 1 / count(p.oid)
 from (values
+    ('core.job_lock(text)', 'i', false, null),
+    ('core.job_session(text)', 'v', false, null),
     ('jobs.begin_run(text)', 'v', true, 'pm_admin'),
-    ('jobs.record_progress(bigint, bigint)', 'v', true, 'pm_admin'),
+    ('jobs.continue_run(bigint)', 'v', true, 'pm_admin'),
     ('jobs.end_run(bigint, text)', 'v', true, 'pm_admin')
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p

@@ -21,7 +21,8 @@ from (values
     ('ended_at', 'timestamp with time zone', false),
     ('rows', 'bigint', true),
     ('error', 'text', false),
-    ('rows_total', 'bigint', true)
+    ('rows_total', 'bigint', true),
+    ('next_position', 'jsonb', false)
 ) e(name, type, not_null)
 left join pg_catalog.pg_attribute a
     on a.attrelid = to_regclass('core.job_runs')

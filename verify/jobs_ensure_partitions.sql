@@ -3,11 +3,11 @@
 begin;
 
 -- Each function is there and owned by pm_owner, has the right volatility, and runs with the rights it should; no
--- search_path changes what it means; pm_admin alone may call it. A procedure that commits can be no definer and
--- have no SET clause.
+-- search_path changes what it means; pm_admin alone may call the job, nobody its step. A procedure that commits can be no
+-- definer and have no SET clause.
 select f.signature, 1 / count(p.oid)
 from (values
-    ('jobs.ensure_partitions_step(jsonb)', 'f', 'v', true, 'pm_admin'),
+    ('jobs.ensure_partitions_step(jsonb)', 'f', 'v', false, null),
     ('jobs.ensure_partitions()', 'p', 'v', false, 'pm_admin')
 ) f(signature, kind, volatility, definer, caller)
 left join pg_catalog.pg_proc p

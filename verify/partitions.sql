@@ -7,6 +7,7 @@ begin;
 select f.signature, 1 / count(p.oid)
 from (values
     ('core.partition_name(date)', 's', false, null),
+    ('core.partition_day(text)', 's', false, null),
     ('core.missing_partitions()', 'v', false, null),
     ('core.create_partition(date)', 'v', false, null),
     ('core.ensure_partitions(integer)', 'v', false, null)

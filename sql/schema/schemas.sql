@@ -12,7 +12,6 @@ comment on schema admin is 'Functions for operators in psql. Start with: select 
 create schema jobs;
 comment on schema jobs is 'Scheduled work, run by pg_cron or any other scheduler, or by hand with CALL.';
 
-
 grant usage on schema api to pm_api;
 grant usage on schema admin, jobs to pm_admin;
 grant usage on schema core to pm_monitor;

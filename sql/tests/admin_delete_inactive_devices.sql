@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(6);
+select plan(8);
 
 select pg_temp.function_is(
     'admin.delete_inactive_devices(bigint)', 'p_older_than_days bigint', 'text', 'volatile definer', 'pm_admin');
@@ -21,6 +21,16 @@ select is(
     '{"sqlstate": "PT400", "message": "The number of days must be an integer from 1 to 3650.",
       "detail": [{"field": "older_than_days", "message": "must be an integer from 1 to 3650"}],
       "hint": "select admin.delete_inactive_devices(p_older_than_days => 365);"}', 'out of range');
+
+-- More than can be done in the time there is, which here is none.
+do $$ begin
+    execute replace(pg_get_functiondef('core.delete_inactive_devices'::regproc), '''00:00:10''', '''0''');
+end $$;
+select pg_temp.device(3, 'family', false), pg_temp.device(4, 'family', false) \g /dev/null
+update core.devices set updated_at = '2001-01-01';
+select is(
+    admin.delete_inactive_devices(365), 'Devices deleted with all their data: 1. There are more: call this again.', 'it tells that it has not done');
+select is(admin.delete_inactive_devices(365), 'Devices deleted with all their data: 1.', 'and that it has');
 select is(pg_temp.failure('select admin.delete_inactive_devices(365)', 'pm_api') ->> 'sqlstate', '42501', 'pm_api may not');
 
 select * from finish();

@@ -1,10 +1,11 @@
--- core.now, core.rfc3339
+-- core.now, core.days_ago, core.rfc3339
 
 begin;
 \ir fixtures.psql
-select plan(15);
+select plan(18);
 
 select pg_temp.function_is('core.now()', '', 'timestamp with time zone', 'volatile', null);
+select pg_temp.function_is('core.days_ago(integer)', 'p_days integer', 'timestamp with time zone', 'volatile', null);
 select pg_temp.function_is('core.rfc3339(timestamptz)', 'p_time timestamp with time zone', 'text', 'stable', null);
 
 -- The clock.
@@ -16,6 +17,15 @@ set local pm.test_now = '2031-05-04 03:02:01.5+00';
 select is(core.now(), '2031-05-04 03:02:01.5+00', 'a test of the owner sets the clock');
 set local pm.test_now = '';
 select cmp_ok(core.now() - clock_timestamp(), '<', interval '1 minute', 'an empty setting is no setting');
+
+-- Days are 24 hours long.
+
+set local pm.test_now = '2031-04-02 10:00:00+00';
+set local timezone = 'Europe/Vienna';  -- where 30 March had 23 hours
+select is(core.days_ago(30), '2031-03-03 10:00:00+00', 'a month back, over a change of clocks');
+select is(core.days_ago(0), core.now(), 'no days');
+reset timezone;
+set local pm.test_now = '';
 
 -- Who may merely call functions cannot move it.
 

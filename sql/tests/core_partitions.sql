@@ -2,14 +2,15 @@
 
 begin;
 \ir fixtures.psql
-select plan(40);
+select plan(41);
 
 select pg_temp.function_is('core.partition_name(date)', 'p_day date', 'text', 'stable', null);
+select pg_temp.function_is('core.partition_day(text)', 'p_name text', 'date', 'stable', null);
 select pg_temp.function_is('core.missing_partitions()', '', 'SETOF date', 'volatile', null);
 select pg_temp.function_is('core.create_partition(date)', 'p_day date', 'bigint', 'volatile', null);
 select pg_temp.function_is('core.ensure_partitions(integer)', 'p_most integer DEFAULT NULL::integer', 'integer', 'volatile', null);
 select pg_temp.function_is('jobs.ensure_partitions_step(jsonb)',
-    'p_position jsonb, OUT next_position jsonb, OUT handled bigint', 'record', 'volatile definer', 'pm_admin');
+    'p_position jsonb, OUT next_position jsonb, OUT handled bigint', 'record', 'volatile', null);
 select pg_temp.function_is('jobs.ensure_partitions()', '', null, 'volatile', 'pm_admin');
 
 -- A step: the points it moved, and whether it has a successor.
@@ -114,7 +115,7 @@ select is(core.ensure_partitions(), 0, 'at the start of an instance neither');
 select lives_ok(
     $$ insert into core.locations (device_id, captured_at, latitude, longitude, accuracy) values (pg_temp.id(1), '2031-07-05', 1, 2, 3) $$,
     'points of its day go to the default partition');
-select is(pg_temp.failure('select jobs.ensure_partitions_step(null)', 'pm_admin'), null, 'pm_admin may call it');
+select is(pg_temp.failure('select jobs.ensure_partitions_step(null)', 'pm_admin') ->> 'sqlstate', '42501', 'pm_admin may not call it alone');
 
 select * from finish();
 rollback;

@@ -13,7 +13,8 @@ select results_eq(
         ('ended_at', 'timestamp with time zone', false, null),
         ('rows', 'bigint', true, '0'),
         ('error', 'text', false, null),
-        ('rows_total', 'bigint', true, '0') $$,
+        ('rows_total', 'bigint', true, '0'),
+        ('next_position', 'jsonb', false, null) $$,
     'columns');
 select set_eq(
     $$ select pg_temp.keys('core.job_runs') $$,

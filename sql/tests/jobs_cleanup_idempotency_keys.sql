@@ -5,7 +5,7 @@ begin;
 select plan(10);
 
 select pg_temp.function_is('jobs.cleanup_idempotency_keys_step(jsonb)',
-    'p_position jsonb, OUT next_position jsonb, OUT handled bigint', 'record', 'volatile definer', 'pm_admin');
+    'p_position jsonb, OUT next_position jsonb, OUT handled bigint', 'record', 'volatile', null);
 select pg_temp.function_is('jobs.cleanup_idempotency_keys()', '', null, 'volatile', 'pm_admin');
 
 create function pg_temp.answer(p_key text, p_created_at timestamptz) returns void
@@ -43,7 +43,7 @@ select is(
 insert into step select s.* from step, jobs.cleanup_idempotency_keys_step(next_position) s;
 select is(array(select handled from step where next_position is null), array[1]::bigint[], 'to the next');
 
-select is(pg_temp.failure('select jobs.cleanup_idempotency_keys_step(null)', 'pm_admin'), null, 'pm_admin may call it');
+select is(pg_temp.failure('select jobs.cleanup_idempotency_keys_step(null)', 'pm_admin') ->> 'sqlstate', '42501', 'pm_admin may not call it alone');
 
 select * from finish();
 rollback;

@@ -21,12 +21,7 @@ begin
         case
             when r.error is not null then 'failed'
             when r.ended_at is not null then 'succeeded'
-            when exists (  -- the lock that jobs.begin_run takes
-                select from pg_catalog.pg_locks l
-                join pg_catalog.pg_database d on d.oid = l.database and d.datname = current_database()
-                where l.locktype = 'advisory' and l.objsubid = 1
-                    and (l.classid::bigint << 32 | l.objid::bigint) = hashtextextended('job: ' || r.job_name, 0))
-            then 'running'
+            when core.job_session(r.job_name) is not null then 'running'
             else 'interrupted'
         end,
         date_trunc('second', r.started_at),

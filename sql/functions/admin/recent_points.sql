@@ -16,7 +16,7 @@ returns table (
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_oldest timestamptz := core.now() - make_interval(hours => 24 * (select s.location_retention_days from core.settings s));
+    v_oldest timestamptz := (select core.days_ago(s.location_retention_days) from core.settings s);
 begin
     perform core.require_page_size(p_limit);
     if not exists (select from core.devices d where d.device_id = p_device_id) then

@@ -17,7 +17,7 @@ begin
         select
             c.relname::text as name,
             i.inhrelid is not null as is_partition,
-            case when c.relname ~ '^locations_\d{8}$' then to_date(right(c.relname, 8), 'YYYYMMDD') end as day,
+            core.partition_day(c.relname) as day,
             -- Statistics are empty after a crash; the number of the last ANALYZE is not.
             coalesce(nullif(pg_stat_get_live_tuples(c.oid), 0), greatest(c.reltuples, 0)::bigint) as row_count,
             pg_table_size(c.oid) as table_bytes,

@@ -21,7 +21,7 @@ declare
     v_device_id uuid := core.parse_uuid(p_request ->> 'device_id');
     v_cutoff    timestamptz;
 begin
-    select core.now() - make_interval(hours => 24 * s.location_retention_days) into v_cutoff from core.settings s;
+    select core.days_ago(s.location_retention_days) into v_cutoff from core.settings s;
 
     select coalesce(json_agg(e), '[]'), count(*), max(l.captured_at)
     into page, points, last_captured_at

@@ -23,7 +23,7 @@ begin
             hint = 'Jobs: ' || array_to_string(v_jobs, ', ');
     end if;
 
-    if not pg_try_advisory_lock(hashtextextended('job: ' || p_job_name, 0)) then
+    if not pg_try_advisory_lock(core.job_lock(p_job_name)) then
         raise notice 'Job % is running in another session.', p_job_name;
         return null;
     end if;

@@ -4,11 +4,10 @@
 -- The last run of each job stays, since the next one's rows_total goes on from there. handled: audit entries.
 
 create function jobs.cleanup_audit_log_step(p_position jsonb, out next_position jsonb, out handled bigint)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_cutoff timestamptz := (
-        select core.now() - make_interval(hours => 24 * s.audit_retention_days) from core.settings s);
+    v_cutoff timestamptz := (select core.days_ago(s.audit_retention_days) from core.settings s);
 begin
     delete from core.audit_log a
     where a.id in (
@@ -32,4 +31,3 @@ $$;
 
 comment on function jobs.cleanup_audit_log_step(jsonb) is 'A step of jobs.cleanup_audit_log: removes up to 10,000 entries.';
 revoke all on function jobs.cleanup_audit_log_step(jsonb) from public;
-grant execute on function jobs.cleanup_audit_log_step(jsonb) to pm_admin;

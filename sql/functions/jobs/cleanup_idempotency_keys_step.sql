@@ -3,7 +3,7 @@
 -- Locks: their rows; one that a request is about to overwrite is left alone.
 
 create function jobs.cleanup_idempotency_keys_step(p_position jsonb, out next_position jsonb, out handled bigint)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_cutoff timestamptz := (select core.now() - make_interval(hours => s.idempotency_ttl_hours) from core.settings s);
@@ -23,4 +23,3 @@ $$;
 
 comment on function jobs.cleanup_idempotency_keys_step(jsonb) is 'A step of jobs.cleanup_idempotency_keys: removes up to 10,000 answers.';
 revoke all on function jobs.cleanup_idempotency_keys_step(jsonb) from public;
-grant execute on function jobs.cleanup_idempotency_keys_step(jsonb) to pm_admin;

@@ -9,12 +9,11 @@
 -- Locks: rows of points or devices; for a drop core.locations and its default partition (ACCESS EXCLUSIVE).
 
 create function jobs.cleanup_locations_step(p_position jsonb, out next_position jsonb, out handled bigint)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_pages   constant integer := 100;
-    v_cutoff  timestamptz := (
-        select core.now() - make_interval(hours => 24 * s.location_retention_days) from core.settings s);
+    v_cutoff  timestamptz := (select core.days_ago(s.location_retention_days) from core.settings s);
     v_day     date := (v_cutoff at time zone 'UTC')::date;
     v_tables  constant regclass[] := array[
         to_regclass(core.partition_name(v_day)), 'core.locations_default'::regclass, 'core.devices'::regclass];
@@ -52,8 +51,7 @@ begin
     from pg_catalog.pg_inherits i
     join pg_catalog.pg_class c on c.oid = i.inhrelid
     where i.inhparent = 'core.locations'::regclass
-        and c.relname ~ '^locations_\d{8}$'
-        and to_date(right(c.relname, 8), 'YYYYMMDD') < v_day
+        and core.partition_day(c.relname) < v_day
     order by c.relname
     limit 1;
 
@@ -73,4 +71,3 @@ $$;
 
 comment on function jobs.cleanup_locations_step(jsonb) is 'A step of jobs.cleanup_locations: at most 10,000 points, or one partition.';
 revoke all on function jobs.cleanup_locations_step(jsonb) from public;
-grant execute on function jobs.cleanup_locations_step(jsonb) to pm_admin;

@@ -3,7 +3,7 @@
 -- Nothing that was counted two hours ago is in any window now. Locks: their rows; one that is just being used is left alone.
 
 create function jobs.cleanup_rate_limits_step(p_position jsonb, out next_position jsonb, out handled bigint)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_before bigint := extract(epoch from core.now() - interval '2 hours');
@@ -22,4 +22,3 @@ $$;
 
 comment on function jobs.cleanup_rate_limits_step(jsonb) is 'A step of jobs.cleanup_rate_limits: removes up to 10,000 windows.';
 revoke all on function jobs.cleanup_rate_limits_step(jsonb) from public;
-grant execute on function jobs.cleanup_rate_limits_step(jsonb) to pm_admin;

@@ -3,7 +3,7 @@
 -- handled: the points moved home into it. Locks: those of core.create_partition.
 
 create function jobs.ensure_partitions_step(p_position jsonb, out next_position jsonb, out handled bigint)
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
+language plpgsql volatile set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_day date := (select d from core.missing_partitions() d limit 1);
@@ -18,4 +18,3 @@ $$;
 
 comment on function jobs.ensure_partitions_step(jsonb) is 'A step of jobs.ensure_partitions: makes one missing partition.';
 revoke all on function jobs.ensure_partitions_step(jsonb) from public;
-grant execute on function jobs.ensure_partitions_step(jsonb) to pm_admin;

@@ -3,7 +3,7 @@
 -- handled: groups.
 
 create function jobs.refresh_group_counts_step(p_position jsonb, out next_position jsonb, out handled bigint)
-language sql volatile security definer set search_path = pg_catalog, pg_temp
+language sql volatile set search_path = pg_catalog, pg_temp
 as $$
     refresh materialized view concurrently core.group_member_counts;
     select null::jsonb, count(*) from core.group_member_counts;
@@ -11,4 +11,3 @@ $$;
 
 comment on function jobs.refresh_group_counts_step(jsonb) is 'The only step of jobs.refresh_group_counts.';
 revoke all on function jobs.refresh_group_counts_step(jsonb) from public;
-grant execute on function jobs.refresh_group_counts_step(jsonb) to pm_admin;

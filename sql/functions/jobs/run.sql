@@ -1,34 +1,26 @@
 -- call jobs.run(job): runs a job to its end, step by step, each step in a transaction of its own.
 --
--- A step is a call of jobs.<job>_step(position). It does a bounded piece of work and returns the position of the next
--- step, null at the end, and the rows it handled. A run that is killed loses its last step at most: the next run begins
--- anew and finds what is left to do.
+-- See jobs.continue_run. A run that is killed loses its last step at most: the next run begins anew and finds what is left to do.
 --
--- Locks: a step waits 50 ms for a lock, then gives way and tries again after a pause, for about a minute. Uploads queue
--- behind a table lock that a step waits for, so they are held up that long at most; and since PostgreSQL looks for
--- deadlocks after a second only, it is never an upload that fails for one.
---
--- Between two steps it pauses nine times as long as the last one took, a second at most: jobs have time, and phones want
--- the processor.
+-- Where a step does not get a lock, it tries again after a pause, for about a minute. Between two steps it pauses nine
+-- times as long as the last one took, a second at most: jobs have time, and phones want the processor.
 --
 -- Errors: what the last step failed with, recorded with the run; PT404 where there is no such job.
 --
--- A procedure that commits can have no SET clause: names are qualified, operators are used on exactly the types that they
--- are made for (for others, one in the caller's search_path could fit better), and the work is done by functions that pin
--- their search_path.
+-- A procedure that commits can have no SET clause, nor its owner's rights: names are qualified, operators are used on exactly
+-- the types that they are made for (for others, one in the caller's search_path could fit better), and the work is done by
+-- functions that pin their search_path, and trust nothing that a caller tells them.
 
 create procedure jobs.run(p_job_name text)
 language plpgsql
 as $$
 declare
-    v_run_id   bigint;
-    v_position jsonb;
-    v_next     jsonb;
-    v_handled  bigint;
-    v_pause    float8 := 0;  -- seconds
-    v_began    timestamptz;
-    v_tries    integer := 0;
-    v_error    text;
+    v_run_id bigint;
+    v_more   boolean := true;
+    v_pause  float8 := 0;  -- seconds
+    v_began  timestamptz;
+    v_tries  integer := 0;
+    v_error  text;
 begin
     commit;  -- fails inside a transaction block, before the job's lock is taken: the lock would outlive the block
     v_run_id := jobs.begin_run(p_job_name);
@@ -41,12 +33,7 @@ begin
         begin
             perform pg_catalog.pg_sleep(v_pause);
             v_began := pg_catalog.clock_timestamp();
-            perform pg_catalog.set_config('lock_timeout', '50ms', true);
-            execute pg_catalog.format('select s.next_position, s.handled from jobs.%I($1) s', p_job_name || '_step')
-            into strict v_next, v_handled
-            using v_position;
-            perform jobs.record_progress(v_run_id, v_handled);
-            v_position := v_next;
+            v_more := jobs.continue_run(v_run_id);
             v_pause := least(9.0 * extract(epoch from pg_catalog.clock_timestamp() - v_began), 1.0);
             v_tries := 0;
             v_error := null;
@@ -59,7 +46,7 @@ begin
                 v_tries := 100;
                 v_error := sqlerrm;
         end;
-        exit when (v_error is null and v_position is null) or v_tries >= 100;
+        exit when not v_more or v_tries >= 100;
         commit;
     end loop;
 
