@@ -26,6 +26,7 @@ RUN useradd --system --uid 10001 --home-dir /app --no-create-home phone-manager
 COPY --from=packages /venv /venv
 WORKDIR /app
 COPY config/default.toml config/
+COPY docs/openapi.yaml docs/
 COPY app app/
 RUN /venv/bin/python -m compileall -q app
 ENV PATH=/venv/bin:$PATH \

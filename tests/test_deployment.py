@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
+import subprocess
+import sys
 import tomllib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
@@ -13,6 +16,9 @@ import yaml
 from app import config
 from app.application import build
 from tests.server import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 PORT = 8080
 OTHER_SESSIONS = 30
@@ -156,6 +162,29 @@ def test_what_is_built_are_targets_of_the_dockerfile() -> None:
     for loop in re.findall(r"for target in (.+);", "".join(WORKFLOWS.values())):
         built |= set(loop.split())
     assert built == targets - {"packages"}
+
+
+def test_the_image_has_what_the_server_reads(tmp_path: Path) -> None:
+    stage = DOCKERFILE.partition(" AS api\n")[2].partition("\nFROM ")[0]
+    for source, target in re.findall(r"^COPY (?!--from)(\S+) (\S+)$", stage, re.MULTILINE):
+        if (ROOT / source).is_dir():
+            shutil.copytree(ROOT / source, tmp_path / target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            (tmp_path / target).mkdir(exist_ok=True)
+            shutil.copy(ROOT / source, tmp_path / target)
+    program = """
+from starlette.testclient import TestClient
+from app.application import create
+
+application = create()
+paths = [route.path for route in application.routes if route.path.startswith(("/api/docs", "/api/openapi"))]
+print(len(paths), *(path for path in paths if TestClient(application).get(path).status_code != 200))
+"""
+    environment = {"PATH": os.environ["PATH"], "PM__DATABASE__URL": "postgresql://nobody@localhost/none"}
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines()[-1] == "5"
 
 
 def test_every_file_that_is_copied_or_mounted_is_there() -> None:
