@@ -11,6 +11,7 @@ import orjson
 from starlette.responses import Response
 
 from app import logs, metrics
+from app.admission import well_formed
 from app.errors import Problem, field_problem
 from app.places import CrowdedError
 from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
@@ -46,6 +47,7 @@ class EndpointApp:
         self._admissions = admissions
         self._database = database
         self._reads = reads if endpoint.replica else database
+        self._settings = settings
         self._timeout = settings.server.request_timeout_seconds
         self._max_body = settings.server.max_body_bytes
         self._together = Together(self._reads, endpoint, self._timeout) if endpoint.together else None
@@ -69,8 +71,9 @@ class EndpointApp:
 
     async def _answer(self, scope: Scope, receive: Receive, extra_headers: dict[str, str]) -> Response:
         headers: Headers = dict(scope["headers"])
+        api_key = well_formed(headers.get(b"x-api-key"))  # at no cost, so before there must be a place
         with self._places:
-            admission = await self._admissions.admit(headers.get(b"x-api-key"), self._endpoint.limit_class)
+            admission = await self._admissions.admit(api_key, self._endpoint.limit_class)
         scope["state"]["api_key_id"] = admission.api_key_id
         extra_headers.update(admission.headers)
 

@@ -141,9 +141,9 @@ async def test_each_example_is_true(module_database: Database, directory: Path, 
             async with serve(module_database.api_url, directory, server__request_timeout_seconds="1") as hasty:
                 check(example, await run(hasty, directory, example.script.replace("sleep 31", "sleep 2")))
         elif example.heading.startswith("500"):
-            await module_database.execute("alter function api.list_devices rename to gone")
+            await module_database.execute("alter function core.group_listing rename to gone")
             check(example, await run(server, directory, example.script))
-            await module_database.execute("alter function api.gone rename to list_devices")
+            await module_database.execute("alter function core.gone rename to group_listing")
         elif example.heading.startswith("503"):
             async with serve("postgresql://nobody@127.0.0.1:9/none", directory, ready=False) as alone:
                 await run(alone, directory, "until curl ${api%/v1}/health/live; do :; done")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from app.middleware import RequestContext
+from app.middleware import Cors, RequestContext
 from tests.conftest import point, registration
 from tests.contract import check_headers, check_problem
 from tests.memory import peak_memory
@@ -227,15 +228,26 @@ async def test_a_crash_of_the_server_is_a_500_too(caplog: pytest.LogCaptureFixtu
 
         return StreamingResponse(parts())
 
-    app = Starlette(routes=[Route("/crash", crash), Route("/part", break_off)], middleware=[Middleware(RequestContext)])
+    async def cut_short(_: Request) -> Any:
+        raise asyncio.CancelledError
+
+    app = Starlette(
+        routes=[Route("/crash", crash), Route("/part", break_off), Route("/cut", cut_short)],
+        middleware=[Middleware(RequestContext, partial(Cors, allow_origins=["*"]))],
+    )
 
     async def as_uvicorn_calls_it(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "state": {}}, receive, send)
 
     transport = httpx.ASGITransport(as_uvicorn_calls_it)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        client.headers["Origin"] = "https://app.example"
         answer = await client.get("/crash")
         check_problem(answer, 500, message="Internal error.")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*", "a page may read it"
+        answer = await client.get("/cut")
+        check_problem(answer, 503, message="The server is shutting down.")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
         with pytest.raises(RuntimeError):  # the server then breaks the connection
             await client.get("/part")
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["Unexpected error"] * 2
