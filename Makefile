@@ -23,6 +23,10 @@ stop: ## stop what "make run" started
 clean: ## stop, then delete the private database, the keys and the environment
 	@scripts/clean
 
+.PHONY: up
+up: ## start database, API, Prometheus and Grafana in containers (docker compose down ends them)
+	@scripts/up $(ARGS)
+
 # --- testing -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-sql test-py test-faults test-tests lint format
