@@ -127,6 +127,7 @@ CASES = (
         f" where d.device_id = {INACTIVE}",
         calls=4,
         warm=6,
+        reads_whole=True,
     ),
     Case("metrics of 100 groups", "api.metrics(100)"),
     Case("job: stored answers, 1,000", "jobs.cleanup_idempotency_keys_step($1)", before=OLD_ANSWERS, calls=3, warm=6),

@@ -65,6 +65,7 @@ CHECK_SQL = """
 set work_mem = '256MB';
 create temporary table newest as
 select l.device_id, count(*) as points, max(l.captured_at) as captured_at from core.locations l group by l.device_id;
+create unique index on newest (device_id);
 analyze newest;
 set enable_hashjoin = off;
 set enable_mergejoin = off;
