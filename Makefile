@@ -23,6 +23,10 @@ stop: ## stop what "make run" started
 clean: ## stop, then delete the private database, the keys and the environment
 	@scripts/clean
 
+.PHONY: up
+up: ## start database, API, Prometheus and Grafana in containers (docker compose down ends them)
+	@scripts/up $(ARGS)
+
 # --- testing -----------------------------------------------------------------------------------------------------------
 
 .PHONY: test test-sql test-py test-faults test-tests lint format
@@ -51,13 +55,16 @@ format: ## format Python
 
 # --- showing and measuring ---------------------------------------------------------------------------------------------
 
-.PHONY: demo bench
+.PHONY: demo bench load
 demo: ## replay recorded tracks as phones against a running server: make demo ARGS='--help'
 	@scripts/prepare tools
 	@scripts/replay $(ARGS)
 
 bench: ## measure the service against the limits of this machine: make bench ARGS='--help'
 	@bench/run $(ARGS)
+
+load: ## load it as users do, at a scale: make load SCENARIO=baseline|stress|spike SCALE=0.5 (BASE_URL=… of a running one)
+	@bench/load-test
 
 # --- operating ---------------------------------------------------------------------------------------------------------
 

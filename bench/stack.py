@@ -104,11 +104,8 @@ def start(name: str, root: Path, directory: Path, settings: Mapping[str, str]) -
     """Runs the service of a source tree, with settings such as server__workers, and removes it at the end."""
     cluster = directory / "cluster"
     script = root / "scripts/cluster"
-    try:
-        run((script, "start", cluster))
-        owner = dict(line.split("=", 1) for line in (cluster / "env").read_text().splitlines())
-        deploy = ("bash", "-c", ". scripts/lib/database.sh && deploy")
-        run((program(deploy[0]), *deploy[1:]), owner, root)
+    with start_cluster(root, cluster) as owner:
+        deploy(owner, root)
         run((script, "role", cluster, API_ROLE, "pm_api"))
         database_url = run((script, "url", cluster, API_ROLE)).strip()
         keys = populate(owner)
@@ -129,8 +126,24 @@ def start(name: str, root: Path, directory: Path, settings: Mapping[str, str]) -
             _check_limits_count(stack)
             stack.skip_used_moments()
             yield stack
+
+
+@contextmanager
+def start_cluster(root: Path, cluster: Path, *, keep: bool = False) -> Iterator[dict[str, str]]:
+    """Runs PostgreSQL; gives libpq's variables of its superuser. With keep, it stays where all went well."""
+    done = False
+    try:
+        run((root / "scripts/cluster", "start", cluster))
+        yield dict(line.split("=", 1) for line in (cluster / "env").read_text().splitlines())
+        done = True
     finally:
-        run((script, "remove", cluster))
+        if not (done and keep):
+            run((root / "scripts/cluster", "remove", cluster))
+
+
+def deploy(owner: Mapping[str, str], root: Path) -> None:
+    """Puts the schema of a source tree into a database."""
+    run((program("bash"), "-c", ". scripts/lib/database.sh && deploy"), owner, root)
 
 
 @contextmanager
