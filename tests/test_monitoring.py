@@ -161,6 +161,5 @@ async def test_every_query_has_an_answer_in_a_real_prometheus(
         except AssertionError:
             raise AssertionError(await unanswered()) from None
         rules = await until("all alerts to be looked at", evaluated)
-    assert {(rule["name"], rule["health"], rule["state"]) for rule in rules} == {
-        (name, "ok", "inactive") for name in NAMES
-    }
+    assert {(rule["name"], rule["health"]) for rule in rules} == {(name, "ok") for name in NAMES}
+    assert not [rule["name"] for rule in rules if rule["state"] == "firing"]
