@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -66,6 +67,7 @@ def build(settings: config.Config) -> Starlette:
         if reads is not database:
             await reads.start()
         shutdown.watch()
+        _collect_seldom()
         yield
         await probe.stop()
         if reads is not database:
@@ -99,6 +101,13 @@ def build(settings: config.Config) -> Starlette:
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _collect_seldom() -> None:
+    """Spares requests, which leave hardly any cycles behind, most of Python's collections: a tenth of their time."""
+    gc.collect()
+    gc.freeze()  # what is there by now stays
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _route(endpoint: Endpoint, app: EndpointApp) -> Route:
