@@ -6,6 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 ARGS ?=
 export NAME ?=
+export V ?=
 
 .PHONY: help
 help: ## list these targets
@@ -67,3 +68,9 @@ psql: ## an operator's session (try: select * from admin.help())
 
 key: ## make an API key: make key NAME='my phone' [ADMIN=1]
 	@scripts/key "$$NAME" $(if $(ADMIN),--admin)
+
+# --- releasing ---------------------------------------------------------------------------------------------------------
+
+.PHONY: release
+release: ## freeze the migrations, name the version, check, commit and tag: make release V=1.2.0
+	@scripts/release "$$V"
