@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.own_cluster import Outcome, run
 from tests.server import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 GIT = {
     "GIT_AUTHOR_NAME": "Test",
