@@ -1,4 +1,4 @@
-"""A rolling deployment: the API of the last release on the schema of today, by that release's own tests of the contract."""
+"""A rolling deployment: the last release's API on the schema of today, by its own tests of the contract."""
 
 from __future__ import annotations
 
