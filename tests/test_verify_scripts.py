@@ -80,7 +80,7 @@ DAMAGES = [
 ]
 RULE = "select conname from pg_constraint where contypid = 'core.latitude'::regtype"
 GRANT = 'grant create, temporary on database "{}" to pm_owner'  # cloning leaves out the rights on the database itself
-RESULT = re.compile(r"^  \* (\w+) \.+ (?:.*?^)??(ok|not ok)$", re.MULTILINE | re.DOTALL)
+RESULT = re.compile(r"^  \* (\w+)(?: @\S+)* \.+ (?:.*?^)??(ok|not ok)$", re.MULTILINE | re.DOTALL)
 
 
 async def verify(cluster: Cluster, database: str, change: str, *before: str) -> Outcome:

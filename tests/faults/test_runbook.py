@@ -29,6 +29,7 @@ CHANGING = (
     (r"[0-9a-f]{40}", "CHANGE"),
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000", "TIME"),
     (r"By:.*", "By: SOMEBODY"),
+    (r"# Tag:.*", ""),
     (r"Name:.*", "Name: CHANGE"),
     (r"(?<=deploy phone_manager:).*", "CHANGE"),
     (r" @v[\d.]+", ""),
