@@ -30,6 +30,7 @@ CHANGING = (
     (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \+0000", "TIME"),
     (r"By:.*", "By: SOMEBODY"),
     (r"# Tag:.*", ""),
+    (r"(?<=schema_version. : )\d+", "VERSION"),
     (r"Name:.*", "Name: CHANGE"),
     (r"(?<=deploy phone_manager:).*", "CHANGE"),
     (r" @v[\d.]+", ""),
