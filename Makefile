@@ -10,7 +10,7 @@ export V ?=
 
 .PHONY: help
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # --- running -----------------------------------------------------------------------------------------------------------
 
@@ -23,6 +23,10 @@ stop: ## stop what "make run" started
 
 clean: ## stop, then delete the private database, the keys and the environment
 	@scripts/clean
+
+.PHONY: up
+up: ## start database, API, Prometheus and Grafana in containers (docker compose down ends them)
+	@scripts/up $(ARGS)
 
 # --- testing -----------------------------------------------------------------------------------------------------------
 
@@ -52,7 +56,7 @@ format: ## format Python
 
 # --- showing and measuring ---------------------------------------------------------------------------------------------
 
-.PHONY: demo bench
+.PHONY: demo bench load
 demo: ## replay recorded tracks as phones against a running server: make demo ARGS='--help'
 	@scripts/prepare tools
 	@scripts/replay $(ARGS)
@@ -60,14 +64,20 @@ demo: ## replay recorded tracks as phones against a running server: make demo AR
 bench: ## measure the service against the limits of this machine: make bench ARGS='--help'
 	@bench/run $(ARGS)
 
+load: ## load it as users do, at a scale: make load SCENARIO=baseline|stress|spike SCALE=0.5 (BASE_URL=… of a running one)
+	@bench/load-test
+
 # --- operating ---------------------------------------------------------------------------------------------------------
 
-.PHONY: psql key
+.PHONY: psql key restore-drill
 psql: ## an operator's session (try: select * from admin.help())
 	@scripts/psql $(ARGS)
 
 key: ## make an API key: make key NAME='my phone' [ADMIN=1]
 	@scripts/key "$$NAME" $(if $(ADMIN),--admin)
+
+restore-drill: ## lose a database under load and restore it, to a moment and from a dump; tells RTO and RPO: make restore-drill POINTS=1000000
+	@PM_TEST_WORKERS=0 PM_DRILL_POINTS=$(or $(POINTS),100000) scripts/test faults tests/faults/test_restore_drill.py -s
 
 # --- releasing ---------------------------------------------------------------------------------------------------------
 

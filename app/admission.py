@@ -51,6 +51,13 @@ class Line:
     spare_until: float = 0.0
 
 
+def well_formed(key: bytes | None) -> bytes:
+    """The API key, if it looks like one. Raises Problem: 401."""
+    if key is None or KEY.fullmatch(key) is None:
+        raise Problem(401, "Missing or invalid API key.")
+    return key
+
+
 class Admissions:
     """Admits requests.
 
@@ -65,13 +72,11 @@ class Admissions:
         self._database = database
         self._lines: dict[tuple[bytes, str], Line] = {}
 
-    async def admit(self, key: bytes | None, limit_class: str) -> Admission:
+    async def admit(self, key: bytes, limit_class: str) -> Admission:
         """Admits a request with this API key to a class of routes.
 
         Raises Problem: 401, 403, 429, 503.
         """
-        if key is None or KEY.fullmatch(key) is None:
-            raise Problem(401, "Missing or invalid API key.")
         name = (sha256(key).digest(), limit_class)
         line = self._lines.get(name)
         if line is None:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.routing import Match, Route
 
-from app import config, logs
+from app import api_docs, config, logs
 from app.admission import Admissions
 from app.database import Database
 from app.endpoint import EndpointApp
@@ -19,6 +19,7 @@ from app.export import ExportApp
 from app.health import Health
 from app.middleware import Cors, Gzip, RequestContext
 from app.places import Places
+from app.probe import Probe
 from app.replica import Replica
 from app.routes import ENDPOINTS
 from app.scrape import Scrape
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
     from starlette.responses import Response
+    from starlette.types import ASGIApp
+
+    from app.routes import Endpoint
 
 EXPOSED_HEADERS = (
     "Idempotent-Replayed",
@@ -50,6 +54,7 @@ def build(settings: config.Config) -> Starlette:
     logs.configure(settings.logging.level, settings.logging.format)
     database = Database(settings)
     reads = database if settings.database.replica_url is None else Replica(database, settings)
+    probe = Probe(database, settings)
     places = Places(settings.server.max_concurrent_requests)
     admissions = Admissions(database)
     shutdown = Shutdown(settings.server.drain_seconds)
@@ -57,46 +62,51 @@ def build(settings: config.Config) -> Starlette:
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         await database.start()
+        await probe.start()
         if reads is not database:
             await reads.start()
         shutdown.watch()
         yield
+        await probe.stop()
         if reads is not database:
             await reads.stop()
         await database.stop()
 
-    middleware = [Middleware(RequestContext)]
-    if settings.security.cors_origins:
-        middleware.append(
-            Middleware(
-                Cors,
-                allow_origins=settings.security.cors_origins,
-                allow_methods=("GET", "POST", "DELETE"),
-                allow_headers=("X-API-Key", "X-Request-ID", "Idempotency-Key"),
-                expose_headers=EXPOSED_HEADERS,
-            )
+    def with_cors(app: ASGIApp) -> ASGIApp:
+        if not settings.security.cors_origins:
+            return app
+        return Cors(
+            app,
+            allow_origins=settings.security.cors_origins,
+            allow_methods=("GET", "POST", "DELETE"),
+            allow_headers=("X-API-Key", "X-Request-ID", "Idempotency-Key"),
+            expose_headers=EXPOSED_HEADERS,
         )
-    middleware.append(Middleware(Gzip, minimum_size=1024, compresslevel=5))
 
     app = Starlette(
         routes=[
             *(
-                Route(
-                    e.path,
-                    (ExportApp if e.streamed else EndpointApp)(e, places, admissions, database, reads, settings),
-                    methods=[e.method],
-                )
+                _route(e, (ExportApp if e.streamed else EndpointApp)(e, places, admissions, database, reads, settings))
                 for e in ENDPOINTS
             ),
-            *Health(database, shutdown).routes,
+            *Health(probe, shutdown).routes,
             *Scrape(database, settings).routes,
+            *api_docs.routes(),
         ],
-        middleware=middleware,
+        middleware=[Middleware(RequestContext, with_cors), Middleware(Gzip, minimum_size=1024, compresslevel=5)],
         exception_handlers={HTTPException: _http_error, Problem: _problem},  # type: ignore[dict-item]  # narrower
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     return app
+
+
+def _route(endpoint: Endpoint, app: EndpointApp) -> Route:
+    """The route of an endpoint. Starlette lets HEAD be GET, also where that would audit what then is not sent."""
+    route = Route(endpoint.path, app, methods=[endpoint.method])
+    if endpoint.audited:
+        route.methods = {endpoint.method}
+    return route
 
 
 async def _http_error(request: Request, error: HTTPException) -> Response:

@@ -45,6 +45,7 @@ class Database:
     """A pool of connections that comes up when the database does."""
 
     name = "database"
+    application_name = "phone-manager"
     retried: tuple[str, ...] = RETRIED
 
     def __init__(self, settings: config.Config) -> None:
@@ -131,13 +132,15 @@ class Database:
                     connection.terminate()  # rather than wait for the end of what it is doing
             await release(pool, connection)
 
-    async def health(self) -> dict[str, Any]:
-        """What api.health() tells; raises Problem."""
-        row = await self.fetchrow("select api.health()")
-        health: dict[str, Any] = orjson.loads(row[0])
-        if health.get("read_only") and self._pool is not None:
-            await self._pool.expire_connections()  # another server may be the one to write to by now
-        return health
+    @property
+    def is_open(self) -> bool:
+        """Whether the pool has come up; it stays, also while the database is away."""
+        return self._pool is not None
+
+    async def renew(self) -> None:
+        """Gives up all connections, those in use when they are given back."""
+        if self._pool is not None:
+            await self._pool.expire_connections()
 
     async def _acquire(self) -> tuple[asyncpg.Pool[asyncpg.Record], Any]:
         pool = self._pool
@@ -150,19 +153,24 @@ class Database:
             logger.error("No connection to the %s: %s", self.name, reason(error))
             raise Problem(503) from None
 
-    async def _open(self) -> bool:
+    def _new_pool(self, least: int, most: int) -> asyncpg.Pool[asyncpg.Record]:
+        """A pool of so many connections."""
         database = self._config.database
-        pool = asyncpg.create_pool(
+        return asyncpg.create_pool(
             self._url.get_secret_value(),
-            min_size=database.min_connections,
-            max_size=database.max_connections,
+            min_size=least,
+            max_size=most,
             max_inactive_connection_lifetime=database.idle_timeout_seconds,
             timeout=database.connect_timeout_seconds,
             statement_cache_size=database.statement_cache_size,
-            server_settings={"application_name": "phone-manager"},
+            server_settings={"application_name": self.application_name},
             init=self._begin_connection,
             reset=_keep_session,
         )
+
+    async def _open(self) -> bool:
+        database = self._config.database
+        pool = self._new_pool(database.min_connections, database.max_connections)
         try:
             await pool
             async with pool.acquire() as connection:

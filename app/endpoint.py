@@ -11,10 +11,11 @@ import orjson
 from starlette.responses import Response
 
 from app import logs, metrics
+from app.admission import well_formed
 from app.errors import Problem, field_problem
 from app.places import CrowdedError
 from app.requests import ClientGoneError, Headers, check_body_headers, idempotency_key, read_body
-from app.uploads import Uploads
+from app.together import Together
 
 if TYPE_CHECKING:
     from asyncpg import Record
@@ -46,11 +47,10 @@ class EndpointApp:
         self._admissions = admissions
         self._database = database
         self._reads = reads if endpoint.replica else database
+        self._settings = settings
         self._timeout = settings.server.request_timeout_seconds
         self._max_body = settings.server.max_body_bytes
-        self._uploads = (
-            Uploads(database, endpoint.function, endpoint.together, self._timeout) if endpoint.together else None
-        )
+        self._together = Together(self._reads, endpoint, self._timeout) if endpoint.together else None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers a request. Leaving the time limit cancels the statement in PostgreSQL, too."""
@@ -71,8 +71,9 @@ class EndpointApp:
 
     async def _answer(self, scope: Scope, receive: Receive, extra_headers: dict[str, str]) -> Response:
         headers: Headers = dict(scope["headers"])
+        api_key = well_formed(headers.get(b"x-api-key"))  # at no cost, so before there must be a place
         with self._places:
-            admission = await self._admissions.admit(headers.get(b"x-api-key"), self._endpoint.limit_class)
+            admission = await self._admissions.admit(api_key, self._endpoint.limit_class)
         scope["state"]["api_key_id"] = admission.api_key_id
         extra_headers.update(admission.headers)
 
@@ -84,8 +85,8 @@ class EndpointApp:
 
         key = idempotency_key(headers) if self._endpoint.idempotent else None
         with self._places:  # a new one: who is slow with a body has none meanwhile
-            if self._uploads is not None and key is None:
-                row = await self._uploads.store(request)
+            if self._together is not None and key is None:
+                row = await self._together.ask(request)
                 if row is not None:
                     return self._response(row)
             return await self._call(request, self._context(scope, key))

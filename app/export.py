@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -17,12 +18,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from starlette.types import Receive, Scope, Send
-
-    from app.admission import Admissions
-    from app.config import Config
-    from app.database import Database
-    from app.places import Places
-    from app.routes import Endpoint
 
 logger = logging.getLogger(__name__)
 
@@ -45,18 +40,10 @@ REASONS: dict[type[Exception], str] = {
 class ExportApp(EndpointApp):
     """Answers the export: the endpoint's function audits it, then the data follow."""
 
-    def __init__(
-        self,
-        endpoint: Endpoint,
-        places: Places,
-        admissions: Admissions,
-        database: Database,
-        reads: Database,
-        settings: Config,
-    ) -> None:
-        """An ASGI application for this endpoint."""
-        super().__init__(endpoint, places, admissions, database, reads, settings)
-        self._exports = asyncio.Semaphore(max(1, settings.database.max_connections // POOL_PART))
+    @cached_property
+    def _exports(self) -> asyncio.Semaphore:
+        """The places of exports."""
+        return asyncio.Semaphore(max(1, self._settings.database.max_connections // POOL_PART))
 
     async def _call(self, request: bytes, context: bytes | None) -> Response:
         async with AsyncExitStack() as resources:
@@ -102,7 +89,7 @@ class ExportResponse(Response):
             async with asyncio.timeout_at(time() + self._page_seconds) as limit:
                 async with self._resources:
                     await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                    async for chunk in self._chunks(scope["method"]):
+                    async for chunk in self._chunks():
                         if transport.is_closing():
                             raise ClientGoneError  # noqa: TRY301  to leave both blocks
                         await send({"type": "http.response.body", "body": chunk, "more_body": True})
@@ -114,9 +101,7 @@ class ExportResponse(Response):
             while (await receive())["type"] != "http.disconnect":
                 pass
 
-    async def _chunks(self, method: str) -> AsyncIterator[bytes]:
-        if method == "HEAD":
-            return
+    async def _chunks(self) -> AsyncIterator[bytes]:
         yield self._head.encode()
         count = 0
         after = None

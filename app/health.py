@@ -17,7 +17,7 @@ from app.errors import Problem
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from app.database import Database
+    from app.probe import Probe
     from app.shutdown import Shutdown
 
 TIMEOUT_SECONDS = 2.0
@@ -26,9 +26,9 @@ TIMEOUT_SECONDS = 2.0
 class Health:
     """Answers below /api/health."""
 
-    def __init__(self, database: Database, shutdown: Shutdown) -> None:
-        """Health of an instance with this database."""
-        self._database = database
+    def __init__(self, probe: Probe, shutdown: Shutdown) -> None:
+        """Health of an instance with a probe of its database."""
+        self._probe = probe
         self._shutdown = shutdown
         self.routes = [
             Route("/api/health", self.health),
@@ -70,7 +70,7 @@ class Health:
     async def _told(self) -> dict[str, Any]:
         try:
             async with asyncio.timeout(TIMEOUT_SECONDS):
-                return await self._database.health()
+                return await self._probe.health()
         except TimeoutError:
             raise Problem(503, "The database does not answer.") from None
         except Problem:

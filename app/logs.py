@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 
 # What a log record may carry beside its message; everything else that libraries attach is left out.
-FIELDS = ("method", "path", "status", "duration_ms", "api_key_id", "sqlstate", "context")
+FIELDS = ("request_id", "method", "path", "status", "duration_ms", "api_key_id", "sqlstate", "context")
 
 # The request that is being served: every line that it causes carries its id.
 request_id: ContextVar[str] = ContextVar("request_id")
@@ -46,7 +46,6 @@ def access(fields: dict[str, Any]) -> None:
         "level": "info",
         "target": "app.access",
         "message": "request",
-        "request_id": request_id.get(None),
         **fields,
     }
     with contextlib.suppress(OSError, ValueError):  # nobody reads the log any more; that must not stop an answer

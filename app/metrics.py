@@ -67,6 +67,11 @@ def answered(method: str, path: str | None, status: int, seconds: float) -> None
     _request_seconds(method, path).observe(seconds)
 
 
+def refused(status: int) -> None:
+    """Counts an answer to what is no request."""
+    _requests(OTHER_METHOD, None, status).inc()
+
+
 @cache
 def query_seconds(statement: str) -> Histogram:
     """Where the time of a statement, a constant of the program, is counted: by the function that it calls."""

@@ -16,6 +16,8 @@ from app import logs, metrics
 from app.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from starlette.datastructures import Headers
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -35,6 +37,11 @@ SECURITY_HEADERS = [
 ]
 
 
+def accepts_gzip(accept_encoding: bytes) -> bool:
+    """Whether a client takes compressed answers, by its Accept-Encoding."""
+    return b"gzip" in accept_encoding and not GZIP_REFUSED.search(accept_encoding)
+
+
 def request_id(given: bytes | None) -> bytes:
     """The id that a client gave, or a new one where it gave none or a bad one."""
     if given is not None and REQUEST_ID.fullmatch(given):
@@ -45,9 +52,10 @@ def request_id(given: bytes | None) -> bytes:
 class RequestContext:
     """The outermost middleware."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Wraps an ASGI application."""
-        self._app = app
+    def __init__(self, app: ASGIApp, wrap: Callable[[ASGIApp], ASGIApp]) -> None:
+        """Wraps an ASGI application; what it must answer itself is wrapped by the same as that application."""
+        self._wrap = wrap
+        self._app = wrap(app)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request."""
@@ -64,7 +72,12 @@ class RequestContext:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *SECURITY_HEADERS, (b"x-request-id", identity)]
+                given = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in SECURITY_HEADERS if header[0] not in given),  # a page says what it needs
+                    (b"x-request-id", identity),
+                ]
             await send(message)
 
         try:
@@ -73,12 +86,13 @@ class RequestContext:
             if status:
                 raise
             # uvicorn gives up waiting for this request: its time to shut down is over.
-            await Problem(503, "The server is shutting down.").response()(scope, receive, send_with_headers)
+            response = Problem(503, "The server is shutting down.").response()
+            await self._wrap(response)(scope, receive, send_with_headers)
         except Exception:
             logger.exception("Unexpected error")
             if status:
                 raise  # the answer has begun: uvicorn breaks the connection, and the client sees that it is incomplete
-            await Problem(500).response()(scope, receive, send_with_headers)
+            await self._wrap(Problem(500).response())(scope, receive, send_with_headers)
         finally:
             seconds = time.perf_counter() - started
             route = scope.get("route")
@@ -87,6 +101,7 @@ class RequestContext:
                 metrics.answered(scope["method"], path, status, seconds)
             logs.access(
                 {
+                    "request_id": identity.decode(),
                     "method": scope["method"],
                     "path": path,
                     "status": status or None,
@@ -114,7 +129,7 @@ class Gzip(GZipMiddleware):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves a request."""
         for name, value in scope.get("headers", ()):
-            if name == b"accept-encoding" and b"gzip" in value and not GZIP_REFUSED.search(value):
+            if name == b"accept-encoding" and accepts_gzip(value):
                 await super().__call__(scope, receive, send)
                 return
         await self.app(scope, receive, send)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from app import logs, metrics
 from app.errors import Problem
 from app.flow import Flow
 from app.middleware import SECURITY_HEADERS, request_id
+from app.unchunked import Unchunked
 
 if TYPE_CHECKING:
     import asyncio
@@ -71,7 +73,8 @@ class Protocol(HttpToolsProtocol):
 
     def eof_received(self) -> bool:  # type: ignore[override]
         """Leaves the connection open where an answer is due: the client may have nothing more to say and yet listen."""
-        if not self._working() or (self.in_message and not self.deaf):
+        lacks_its_end = self.in_message and not self.in_head and not self.deaf
+        if lacks_its_end or not self._working():
             return False
         self.cycle.keep_alive = False
         return True
@@ -154,6 +157,12 @@ class Protocol(HttpToolsProtocol):
 
     # Answers
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        """Has a request answered, in a way that its version knows."""
+        if cycle.scope["http_version"] == "1.0":
+            app = Unchunked(app, cycle)
+        super()._start_asgi_task(cycle, app)
+
     def on_response_complete(self) -> None:
         """Lets the next request have its turn."""
         last = not self.pipeline
@@ -190,10 +199,11 @@ class Protocol(HttpToolsProtocol):
     def _answer(self, problem: Problem) -> None:
         """Writes an answer that belongs to no request of the application, and closes the connection."""
         response = problem.response()
+        identity = request_id(None)
         headers = [
             *response.raw_headers,
             *SECURITY_HEADERS,
-            (b"x-request-id", request_id(None)),
+            (b"x-request-id", identity),
             (b"connection", b"close"),
         ]
         status = http.HTTPStatus(response.status_code)
@@ -202,6 +212,9 @@ class Protocol(HttpToolsProtocol):
             b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, status.phrase.encode(), head) + bytes(response.body)
         )
         self.transport.close()
+        metrics.refused(response.status_code)
+        line = dict.fromkeys(("request_id", "method", "path", "status", "duration_ms", "api_key_id"))
+        logs.access({**line, "request_id": identity.decode(), "status": response.status_code})
 
     # Bounds
 

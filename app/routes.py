@@ -46,7 +46,7 @@ class Endpoint:
 # The router tries them in this order: the most frequent first.
 ENDPOINTS = (
     Endpoint("POST", f"{BASE}/locations", "upload_location", idempotent=True, together=64, counter=UPLOADED),
-    Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",), replica=True),
+    Endpoint("GET", f"{BASE}/devices", "list_devices", query=("group_id",), replica=True, together=64),
     Endpoint("POST", f"{BASE}/locations/batch", "upload_locations", idempotent=True, together=16, counter=UPLOADED),
     Endpoint("POST", f"{BASE}/devices/register", "register_device", counter="devices_registered_total"),
     Endpoint("DELETE", f"{BASE}/devices/{{device_id}}", "deactivate_device"),

@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import signal
-import subprocess
 import sys
-import tempfile
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from bench import measurements, report
 from bench.machine import describe
 from bench.options import Options, parse
 from bench.processes import BenchError, program, run
 from bench.stack import ROOT, start
+from bench.workplace import stop_on_signals, temporary_directory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
+    from pathlib import Path
 
     from bench.figures import Figures
     from bench.measurements import Key
 
 RESULTS = ROOT / "bench/results"
-PREFIX = "phone-manager-bench."
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 HERE = "working tree"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs; returns the exit code: 1 where a request failed or a point was lost."""
     options = parse(arguments)
-    for number in SIGNALS:
-        signal.signal(number, _stop)
+    stop_on_signals()
     try:
         return _run(options)
     except BenchError as error:
@@ -46,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: Options) -> int:
-    with ExitStack() as services, _directory() as directory:
+    with ExitStack() as services, temporary_directory() as directory:
         names = [HERE, options.against] if options.against else [HERE]
         stacks = []
         for position, name in enumerate(names):
@@ -93,41 +86,3 @@ def _check_out(revision: str, directory: Path) -> Path:
     run((program("tar"), "-xf", archive, "-C", directory))
     (directory / ".venv").symlink_to(ROOT / ".venv")
     return directory
-
-
-@contextmanager
-def _directory() -> Iterator[Path]:
-    """A temporary directory. What a run left behind that was killed is removed first."""
-    for old in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
-        pid = old / "pid"
-        if pid.is_file() and old.owner() == Path("/proc/self").owner() and not _is_run(pid.read_text()):
-            _remove(old)
-    directory = Path(tempfile.mkdtemp(prefix=PREFIX))
-    directory.chmod(0o711)  # PostgreSQL runs as another user where we are root
-    (directory / "pid").write_text(str(os.getpid()))
-    try:
-        yield directory
-    finally:
-        _remove(directory)
-
-
-def _is_run(pid: str) -> bool:
-    """Whether a process is a run of this program."""
-    try:
-        return b"bench" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    except OSError:
-        return False
-
-
-def _remove(directory: Path) -> None:
-    for cluster in directory.glob("*/cluster"):
-        subprocess.run((ROOT / "scripts/cluster", "remove", cluster), check=False, stderr=subprocess.DEVNULL)
-    shutil.rmtree(directory, ignore_errors=True)
-
-
-def _stop(number: int, _: object) -> NoReturn:
-    """Ends the run; what follows is tidying up, which nobody shall interrupt."""
-    for each in SIGNALS:
-        signal.signal(each, signal.SIG_IGN)
-    print("\n[bench] interrupted; removing everything", file=sys.stderr)
-    sys.exit(128 + number)

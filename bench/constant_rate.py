@@ -6,59 +6,76 @@ import json
 import time
 from typing import TYPE_CHECKING, Any
 
+from bench import k6
 from bench.figures import Figures
-from bench.processes import program, run
-from bench.scenarios import DEVICES, SCENARIOS, group_name
-from bench.stack import ROOT
+from bench.processes import run
+from bench.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
     from bench.stack import Stack
 
+TARGET_MS = 200.0
+"""What p95 may be at the highest rate."""
+
+FIRST_RATE = 500
+LEAST_RATE = 50
+PRECISION = 0.05
+SEARCH_SECONDS = 6
+MOST_LATE = 0.001  # of all requests
+USERS_PER_RATE = 0.5  # unanswered requests that k6 may have: more than the target allows
+
 
 def measure(stack: Stack, rate: int, seconds: int) -> Figures:
     """Loads a service. Requests that cannot begin because too many are unanswered are late."""
-    scenario = SCENARIOS["mixed"]
-    calls = list(dict.fromkeys(scenario.calls))
-    names = [call.function for call in calls]
-    load = {
-        "url": stack.url,
-        "rate": rate,
-        "seconds": seconds,
-        "devices": DEVICES,
-        "first": stack.moment,
-        "keys": stack.keys.many,
-        "groups": [group_name(device) for device in range(DEVICES)],
-        "calls": [
-            {"name": call.function, "method": call.method, "path": call.path, "body": call.body, "points": call.points}
-            for call in calls
-        ],
-        "order": [calls.index(call) for call in scenario.calls],
-    }
-    requests_file, summary_file = stack.directory / "requests.json", stack.directory / "summary.json"
-    requests_file.write_text(json.dumps(load))
-    command = (program("k6"), "run", "--quiet", "--no-usage-report", "--address", "", ROOT / "bench/load/mixed.js")
+    names = dict.fromkeys(call.function for call in SCENARIOS["mixed"].calls)
     first = stack.moment
+    command, environment = k6.load_test(
+        stack.directory,
+        {
+            "BASE_URL": stack.url,
+            "API_KEYS": ",".join(stack.keys.many),
+            "REGISTERED": "yes",
+            "FIRST": first,
+            "SCENARIO": "rate",
+            "RATE": rate,
+            "DURATION": seconds,
+            "USERS": max(512, int(rate * USERS_PER_RATE)),
+        },
+    )
+    summary_file = stack.directory / "summary.json"
     before, started = stack.cpu_time(), time.perf_counter()
-    run(command, {"BENCH_REQUESTS": str(requests_file), "BENCH_SUMMARY": str(summary_file)})
+    run((*command, "--summary-export", summary_file), environment)
     elapsed = time.perf_counter() - started
     spent = stack.cpu_time() - before
     stack.settle()
 
-    metrics: dict[str, Any] = json.loads(summary_file.read_text())
-    durations = metrics["http_req_duration"]["values"]
-    answered = _count(metrics, "http_reqs")
-    wrong = abs(stack.points_since(first) - _count(metrics, "points"))
+    metrics: dict[str, dict[str, Any]] = json.loads(summary_file.read_text())["metrics"]
+    durations = metrics["http_req_duration{scenario:rate}"]
+    answered = int(durations["count"])
+    errors = int(metrics.get("failed", {}).get("count", 0)) + int(metrics["refused"]["passes"])
+    wrong = abs(stack.points_since(first) - int(metrics["points"]["count"]))
     stack.skip_used_moments()
     return Figures(
         rate=answered / seconds,
         p50=durations["med"],
         p95=durations["p(95)"],
         p99=durations["p(99)"],
-        errors=_count(metrics, "failed") + wrong,
-        late=_count(metrics, "dropped_iterations"),
-        parts={name: metrics[f"duration_{name}"]["values"]["p(95)"] for name in names},
+        errors=errors + wrong,
+        late=int(metrics.get("dropped_iterations", {}).get("count", 0)),
+        parts={name: metrics[f"duration_{name}"]["p(95)"] for name in names},
     ).with_cpu(spent, answered, elapsed)
 
 
-def _count(metrics: dict[str, Any], name: str) -> int:
-    return int(metrics.get(name, {}).get("values", {}).get("count", 0))
+def find_highest(stack: Stack, seconds: int = SEARCH_SECONDS) -> Figures:
+    """The highest rate that is kept in time: doubled until one is not, then halved in between."""
+    kept, low, high, rate = Figures(rate=0), 0, 0, FIRST_RATE
+    while rate >= LEAST_RATE and (high == 0 or high - low > PRECISION * high):
+        figures = measure(stack, rate, seconds)
+        if figures.p95 < TARGET_MS and figures.late <= MOST_LATE * rate * seconds and not figures.errors:
+            kept, low = figures, rate
+        else:
+            high = rate
+        print(f"\n    {rate:>6}/s: p95 {figures.p95:,.1f} ms, {figures.late:.0f} late", end="", flush=True)
+        rate = low * 2 if high == 0 else (low + high) // 2
+    print()
+    return kept

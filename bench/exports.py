@@ -55,7 +55,7 @@ def measure_copy(stack: Stack) -> float:
 def measure_export(stack: Stack, coding: str, points: int) -> tuple[float, int, int]:
     """Exports them; returns the seconds, the bytes, and by how much the server's memory grew at most."""
     Path(f"/proc/{stack.server}/clear_refs").write_text("5")  # forgets the peak so far
-    before = _memory(stack.server, "VmRSS")
+    before = stack.memory("VmRSS")
     started = time.perf_counter()
     size, tail = 0, b""
     with socket.create_connection(("127.0.0.1", stack.port)) as connection:
@@ -68,13 +68,7 @@ def measure_export(stack: Stack, coding: str, points: int) -> tuple[float, int, 
     ending = b"\r\n0\r\n\r\n" if coding == "gzip" else b'], "location_count" : %d}\r\n0\r\n\r\n' % points
     if not tail.endswith(ending):
         raise BenchError("The export did not end well.")
-    return seconds, size, _memory(stack.server, "VmHWM") - before
-
-
-def _memory(pid: int, name: str) -> int:
-    status = Path(f"/proc/{pid}/status").read_text().splitlines()
-    (line,) = (line for line in status if line.startswith(f"{name}:"))
-    return int(line.split()[1]) * 1024
+    return seconds, size, stack.memory("VmHWM") - before
 
 
 def main() -> None:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from bench import closed_loop, constant_rate, yardsticks
-from bench.options import CONSTANT
+from bench.options import CONSTANT, HIGHEST
 from bench.scenarios import SCENARIOS
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Key = tuple[str, str, int]
 Step = tuple[str, Key, "Callable[[], Figures]"]
 
 # Seconds that a measurement takes beside its own length.
-OVERHEAD = {COPY: 5.0, PGBENCH: 1.8, CONSTANT: 4.0}
+OVERHEAD = {COPY: 5.0, PGBENCH: 1.8, CONSTANT: 4.0, HIGHEST: 100.0}
 OVERHEAD_LOOP = 0.6
 
 
@@ -48,6 +48,8 @@ def plan(options: Options, stacks: Sequence[Stack]) -> list[Step]:
             steps += [_loop(options, stack, name, connections) for stack in stacks]
     if CONSTANT in options.only:
         steps += [_constant(options, stack) for stack in stacks]
+    if HIGHEST in options.only:
+        steps += [_highest(stack) for stack in stacks]
     return steps
 
 
@@ -56,7 +58,7 @@ def expected_seconds(options: Options, steps: Sequence[Step]) -> float:
     seconds = 0.0
     for _, (_, name, _), _ in steps:
         kind = name.split()[0]
-        length = {COPY: 0.0, CONSTANT: options.rate_seconds}.get(kind, options.seconds)
+        length = {COPY: 0.0, CONSTANT: options.rate_seconds, HIGHEST: 0.0}.get(kind, options.seconds)
         seconds += length + OVERHEAD.get(kind, OVERHEAD_LOOP)
     return seconds
 
@@ -79,7 +81,11 @@ def carry_out(steps: Sequence[Step]) -> dict[Key, list[Figures]]:
 def warm_up(options: Options, stacks: Sequence[Stack]) -> None:
     """Opens the server's connections and has them plan their statements."""
     for stack in stacks:
-        for name in {"live", *options.only, *(("mixed",) if CONSTANT in options.only else ())} & SCENARIOS.keys():
+        for name in {
+            "live",
+            *options.only,
+            *(("mixed",) if {CONSTANT, HIGHEST} & {*options.only} else ()),
+        } & SCENARIOS.keys():
             closed_loop.measure(stack, name, max(options.connections), 1)
 
 
@@ -104,3 +110,8 @@ def _loop(options: Options, stack: Stack, name: str, connections: int) -> Step:
 def _constant(options: Options, stack: Stack) -> Step:
     title = f"{stack.name}: mixed at {options.rate}/s for {options.rate_seconds} s"
     return title, (stack.name, CONSTANT, 0), lambda: constant_rate.measure(stack, options.rate, options.rate_seconds)
+
+
+def _highest(stack: Stack) -> Step:
+    title = f"{stack.name}: mixed, the highest rate with p95 < {constant_rate.TARGET_MS:g} ms"
+    return title, (stack.name, HIGHEST, 0), lambda: constant_rate.find_highest(stack)

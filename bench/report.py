@@ -5,9 +5,10 @@ from __future__ import annotations
 from statistics import median
 from typing import TYPE_CHECKING
 
+from bench.constant_rate import TARGET_MS
 from bench.figures import Figures, middle, middle_ratio
 from bench.measurements import COPY, PGBENCH
-from bench.options import CONSTANT
+from bench.options import CONSTANT, HIGHEST
 from bench.ratios import ratios
 from bench.scenarios import SCENARIOS
 
@@ -77,6 +78,8 @@ def _service_rows(found: Mapping[Key, Sequence[Figures]], name: str, options: Op
         rows += [(f"  {part}", "", "", "", f"{p95:,.1f}", *[""] * 6) for part, p95 in typical.parts.items()]
         if typical.late:
             rows.append(("  not sent in time", "", f"{typical.late / options.rate_seconds:,.0f}", *[""] * 8))
+    if highest := found.get((name, HIGHEST, 0)):
+        rows.append(_row(f"mixed, the most with p95 < {TARGET_MS:g} ms", 0, middle(highest)))
     return rows
 
 

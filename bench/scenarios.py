@@ -1,4 +1,4 @@
-"""The requests of each load. wrk, k6, pgbench and COPY all make theirs from here.
+"""The requests of each load. wrk, k6, pgbench and COPY all make theirs from here. Run, it prints those of k6.
 
 Request number n is of device n % DEVICES at moment first + n // DEVICES, so no two requests upload the same point. A
 moment is 100 seconds of a device's track: a batch fills its first 98, a single point is its end.
@@ -7,7 +7,7 @@ moment is 100 seconds of a device's track: a batch fills its first 98, a single 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 GROUPS = 100  # of 10 devices each, and one full group of 20 after them
 DEVICES = 1020
@@ -106,6 +106,9 @@ BATCH_OF_50 = Call(
 LISTING = Call(
     "GET", f"/api/v1/devices?group_id=bench-{GROUPS:03d}", "list_devices", f'{{"group_id": "bench-{GROUPS:03d}"}}'
 )
+LISTING_OF_ANY = Call(
+    "GET", f"/api/v1/devices?group_id=bench-{GROUP}", "list_devices", f'{{"group_id": "bench-{GROUP}"}}'
+)
 REGISTRATION = Call(
     "POST",
     "/api/v1/devices/register",
@@ -128,9 +131,29 @@ SCENARIOS = {
     "shared": Scenario("single uploads, one key", (SINGLE,), keys=1),
     "batches": Scenario("batches of 50", (BATCH_OF_50,), pgbench=True),
     "listings": Scenario("listings of 20", (LISTING,), pgbench=True),
+    "groups": Scenario("listings of 101 groups", (LISTING_OF_ANY,), pgbench=True),
     "registrations": Scenario("registrations", (REGISTRATION,), pgbench=True),
     "mixed": Scenario(
         "mixed",
         (SINGLE, LISTING, SINGLE, REGISTRATION, LISTING, SINGLE, BATCH_OF_50, REGISTRATION, LISTING, SINGLE),
     ),
 }
+
+
+def mix() -> str:
+    """The mixed load as scripts/load-test.js reads it."""
+    in_turn = SCENARIOS["mixed"].calls
+    calls = list(dict.fromkeys(in_turn))
+    return json.dumps(
+        {
+            "devices": DEVICES,
+            "day": 86_400_000 // MOMENT_MS,
+            "groups": [group_name(device) for device in range(DEVICES)],
+            "calls": [{"name": call.function, **asdict(call)} for call in calls],
+            "order": [calls.index(call) for call in in_turn],
+        }
+    )
+
+
+if __name__ == "__main__":
+    print(mix())

@@ -26,6 +26,7 @@ PYTHON = ROOT / ".venv/bin/python"
 API_ROLE = "phone_manager_api"
 READY_SECONDS = 30
 QUIET_POLLS = 3
+POLL_SECONDS = 0.01
 
 
 @dataclass
@@ -42,6 +43,8 @@ class Stack:
     server: int
     postmaster: int
     keys: KeyRing
+    settings: Mapping[str, str]
+    """What the server was configured with."""
     moment: int = 0
     """The first moment that no upload has used yet."""
 
@@ -57,6 +60,12 @@ class Stack:
     def cpu_time(self) -> CpuTime:
         """The CPU time it took so far."""
         return cpu_time(self.server, self.postmaster)
+
+    def memory(self, name: str) -> int:
+        """The server's memory in bytes, by its name in /proc: VmRSS, VmHWM."""
+        status = Path(f"/proc/{self.server}/status").read_text().splitlines()
+        (line,) = (line for line in status if line.startswith(f"{name}:"))
+        return int(line.split()[1]) * 1024
 
     def settle(self) -> None:
         """Waits until nothing is under way any more: requests that a load generator left, vacuums."""
@@ -95,16 +104,14 @@ def start(name: str, root: Path, directory: Path, settings: Mapping[str, str]) -
     """Runs the service of a source tree, with settings such as server__workers, and removes it at the end."""
     cluster = directory / "cluster"
     script = root / "scripts/cluster"
-    try:
-        run((script, "start", cluster))
-        owner = dict(line.split("=", 1) for line in (cluster / "env").read_text().splitlines())
-        deploy = ("bash", "-c", ". scripts/lib/database.sh && deploy")
-        run((program(deploy[0]), *deploy[1:]), owner, root)
+    with start_cluster(root, cluster) as owner:
+        deploy(owner, root)
         run((script, "role", cluster, API_ROLE, "pm_api"))
         database_url = run((script, "url", cluster, API_ROLE)).strip()
         keys = populate(owner)
-        port = _free_port()
-        with _serve(root, directory, port, {"DATABASE__URL": database_url, **settings}) as server:
+        port = free_port()
+        settings = {"DATABASE__URL": database_url, **settings}
+        with serve(root, directory, port, settings) as server:
             stack = Stack(
                 name=name,
                 directory=directory,
@@ -114,16 +121,33 @@ def start(name: str, root: Path, directory: Path, settings: Mapping[str, str]) -
                 server=server.pid,
                 postmaster=int((cluster / "data/postmaster.pid").read_text().split()[0]),
                 keys=keys,
+                settings=settings,
             )
             _check_limits_count(stack)
             stack.skip_used_moments()
             yield stack
-    finally:
-        run((script, "remove", cluster))
 
 
 @contextmanager
-def _serve(root: Path, directory: Path, port: int, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+def start_cluster(root: Path, cluster: Path, *, keep: bool = False) -> Iterator[dict[str, str]]:
+    """Runs PostgreSQL; gives libpq's variables of its superuser. With keep, it stays where all went well."""
+    done = False
+    try:
+        run((root / "scripts/cluster", "start", cluster))
+        yield dict(line.split("=", 1) for line in (cluster / "env").read_text().splitlines())
+        done = True
+    finally:
+        if not (done and keep):
+            run((root / "scripts/cluster", "remove", cluster))
+
+
+def deploy(owner: Mapping[str, str], root: Path) -> None:
+    """Puts the schema of a source tree into a database."""
+    run((program("bash"), "-c", ". scripts/lib/database.sh && deploy"), owner, root)
+
+
+@contextmanager
+def serve(root: Path, directory: Path, port: int, settings: Mapping[str, str]) -> Iterator[subprocess.Popen[bytes]]:
     """Runs the server, by default configured but for these settings. It ends with this process, whatever happens."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PM__")}
     environment |= {f"PM__{name.upper()}": value for name, value in settings.items()}
@@ -144,7 +168,7 @@ def _serve(root: Path, directory: Path, port: int, settings: Mapping[str, str]) 
         while not _is_ready(port):
             if process.poll() is not None or time.monotonic() > deadline:
                 raise BenchError(f"The server does not start: {log.read_text()[-2000:]}")
-            time.sleep(0.1)
+            time.sleep(POLL_SECONDS)
         yield process
     finally:
         if process.poll() is None:
@@ -179,7 +203,7 @@ def _get(port: int, path: str, headers: Mapping[str, str]) -> HTTPResponse:
         connection.close()
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -5,6 +5,8 @@
 begin;
 set local role pm_owner;
 
+\ir ../sql/functions/core/group_listing.sql
 \ir ../sql/functions/api/list_devices.sql
+\ir ../sql/functions/api/list_devices_many.sql
 
 commit;

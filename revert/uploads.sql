@@ -5,7 +5,7 @@ set local role pm_owner;
 
 drop function core.store_together(uuid[], jsonb[]);
 drop function core.store_locations(uuid, core.point_columns);
-drop function core.store_points(uuid[], core.point_columns);
+drop function core.store_points(uuid[], core.point_columns, boolean);
 drop function core.upload_answer(integer, integer);
 drop function core.batch_error(jsonb);
 drop function core.parse_points(jsonb, text, jsonb);

@@ -68,7 +68,9 @@ do $$ begin perform core.ensure_partitions(); end $$;
 -- The REST layer.
 \ir functions/api/admit.sql
 \ir functions/api/register_device.sql
+\ir functions/core/group_listing.sql
 \ir functions/api/list_devices.sql
+\ir functions/api/list_devices_many.sql
 \ir functions/api/deactivate_device.sql
 \ir functions/api/upload_location.sql
 \ir functions/api/upload_locations.sql

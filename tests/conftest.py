@@ -73,6 +73,14 @@ def device_id() -> str:
     return str(uuid.uuid4())
 
 
+@pytest_asyncio.fixture
+async def device(api: httpx.AsyncClient, device_id: str, group: str) -> str:
+    """A registered device."""
+    answer = await api.post("/api/v1/devices/register", json=registration(device_id, group))
+    assert answer.status_code == 200, answer.text
+    return device_id
+
+
 def now_ms() -> int:
     """The present in milliseconds since the epoch."""
     return time.time_ns() // 1_000_000

@@ -51,6 +51,7 @@ class Export:
         self._reader = reader
         self._writer = writer
         self.received = b""
+        self.was_reset = False
 
     async def read(self) -> bytes:
         """What comes next, at most 64 KiB; nothing at the end of the connection, also of one that was broken."""
@@ -58,6 +59,7 @@ class Export:
             try:
                 return await self._reader.read(65536)
             except ConnectionError:
+                self.was_reset = True
                 return b""
 
     async def ended_well(self) -> bool:
@@ -73,7 +75,9 @@ class Export:
 
 
 @contextlib.asynccontextmanager
-async def start_export(server: Server, key: str, device: str, *headers: str) -> AsyncIterator[Export]:
+async def start_export(
+    server: Server, key: str, device: str, *headers: str, version: str = "1.1"
+) -> AsyncIterator[Export]:
     """An export whose first bytes have come; they are read, and no more.
 
     Its packets are small, as beyond this machine: over the loopback the kernel would keep megabytes for the reader.
@@ -84,7 +88,13 @@ async def start_export(server: Server, key: str, device: str, *headers: str) -> 
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)
     await asyncio.get_running_loop().sock_connect(connection, ("127.0.0.1", server.port))
     reader, writer = await asyncio.open_connection(sock=connection, limit=65536)
-    lines = (f"GET {export_path(device)} HTTP/1.1", "Host: test", f"X-API-Key: {key}", *headers, "Connection: close")
+    lines = (
+        f"GET {export_path(device)} HTTP/{version}",
+        "Host: test",
+        f"X-API-Key: {key}",
+        *headers,
+        "Connection: close",
+    )
     writer.write("\r\n".join([*lines, "", ""]).encode())
     export = Export(reader, writer)
     try:

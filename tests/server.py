@@ -41,6 +41,13 @@ class Server:
         """Its log, parsed."""
         return [orjson.loads(line) for line in self.log.splitlines()]
 
+    @property
+    def workers(self) -> list[int]:
+        """The pids of its workers, where there are several."""
+        parent = self.process.pid
+        children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+        return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+
     def client(self, api_key: str | None = None, **headers: str) -> httpx.AsyncClient:
         """An HTTP client with a key; for JSON."""
         if api_key is not None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
-import pytest_asyncio
 
 from tests.conftest import now_ms, point, registration
 from tests.contract import check_headers, check_problem
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
     from tests.cluster import Database
 
 BATCH = "/api/v1/locations/batch"
-
-
-@pytest_asyncio.fixture
-async def device(api: httpx.AsyncClient, device_id: str, group: str) -> str:
-    """A registered device."""
-    answer = await api.post("/api/v1/devices/register", json=registration(device_id, group))
-    assert answer.status_code == 200, answer.text
-    return device_id
 
 
 def points(count: int, **fields: object) -> list[dict[str, Any]]:

@@ -37,14 +37,6 @@ async def no_deadlocks(module_database: Database) -> AsyncIterator[None]:
     assert await deadlocks(module_database) == 0
 
 
-@pytest_asyncio.fixture
-async def device(api: httpx.AsyncClient, device_id: str, group: str) -> str:
-    """A registered device."""
-    answer = await api.post(f"{DEVICES}/register", json=registration(device_id, group))
-    assert answer.status_code == 200
-    return device_id
-
-
 def batch(device: str, count: int, first: int | None = None) -> dict[str, Any]:
     """A batch of points, a second apart."""
     first = now_ms() - 3_600_000 if first is None else first

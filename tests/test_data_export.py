@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime
+import gzip
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -11,7 +14,6 @@ import pytest_asyncio
 from tests.conftest import now_ms, point, registration
 from tests.contract import TIME, check_headers, check_problem
 from tests.exports import device_with_points, export_path, start_export
-from tests.raw_http import connect, request
 from tests.server import serve
 
 if TYPE_CHECKING:
@@ -158,7 +160,7 @@ async def test_it_shows_one_moment(api: httpx.AsyncClient, server: Server, modul
     check_problem(await api.get(export_path(device)), 404, message="Device not found.")
 
 
-# Refusals, HEAD -------------------------------------------------------------------------------------------------------
+# Refusals, HEAD, HTTP/1.0 --------------------------------------------------------------------------------------------
 
 
 async def test_an_unknown_device(api: httpx.AsyncClient, module_database: Database, device_id: str) -> None:
@@ -171,22 +173,32 @@ async def test_what_is_no_uuid(api: httpx.AsyncClient, bad: str) -> None:
     check_problem(await api.get(export_path(bad)), 400, fields=["device_id"])
 
 
-async def test_head_is_get_without_the_body(
-    api: httpx.AsyncClient, server: Server, module_database: Database, device_id: str
+async def test_head_would_audit_what_is_not_sent(api: httpx.AsyncClient, module_database: Database) -> None:
+    device = await device_with_points(module_database, 1)
+    answer = await api.head(export_path(device))
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    assert await module_database.fetch(AUDIT, device) == []
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+async def test_http_1_0_has_no_chunks(
+    api: httpx.AsyncClient, server: Server, module_database: Database, coding: str
 ) -> None:
     device = await device_with_points(module_database, 2500)
-    key = f"X-API-Key: {api.headers['X-API-Key']}"
-    async with connect(server.port) as connection:
-        for target, status in ((device, 200), (device_id, 404), ("x", 400)):
-            await connection.send(request("HEAD", export_path(target), key))
-            answer = await connection.answer(head=True)
-            assert answer is not None
-            assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/json")
-            check_headers(answer)
-        await connection.send(request("GET", "/api/health/live"))
-        follower = await connection.answer()  # so there was no body in between
-        assert follower is not None
-        assert follower.content == b"OK"
+    lines = (
+        f"GET {export_path(device)} HTTP/1.0",
+        f"X-API-Key: {api.headers['X-API-Key']}",
+        f"Accept-Encoding: {coding}",
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write("\r\n".join([*lines, "", ""]).encode())
+    head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    assert head.startswith(b"HTTP/1.1 200 OK\r\n")
+    assert b"transfer-encoding" not in head.lower()
+    assert b"\r\nconnection: close" in head
+    exported = json.loads(gzip.decompress(body) if coding == "gzip" else body)
+    assert exported["location_count"] == len(exported["locations"]) == 2500
 
 
 # Audit and limit ------------------------------------------------------------------------------------------------------

@@ -79,6 +79,15 @@ async def test_http_clients_notice(server: Server, module_database: Database, de
             await answer.aread()
 
 
+async def test_http_1_0_clients_notice(server: Server, module_database: Database, device: str, key: str) -> None:
+    """The end of the connection is that of the answer, so it must not be one in good order."""
+    async with start_export(server, key, device, version="1.0") as export:
+        (pid,) = await under_way(module_database)
+        assert await module_database.value(TERMINATE, pid)
+        assert not await export.ended_well()
+        assert export.was_reset
+
+
 async def test_a_database_that_fails_before_the_first_byte_is_an_answer(database: Database, tmp_path: Path) -> None:
     device = await device_with_points(database, 1)
     await database.execute("drop function api.export_head(jsonb)")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,7 +15,7 @@ from starlette.middleware import Middleware
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from app.middleware import RequestContext
+from app.middleware import Cors, RequestContext
 from tests.conftest import point, registration
 from tests.contract import check_headers, check_problem
 from tests.memory import peak_memory
@@ -107,17 +108,17 @@ async def test_many_slow_statements_leave_the_pool_usable(
 
 async def test_a_statement_that_does_not_end_when_cancelled(database: Database, tmp_path: Path) -> None:
     await database.execute(
-        """create or replace function api.list_devices(p_request jsonb) returns json language plpgsql as
+        """create or replace function api.deactivate_device(p_request jsonb) returns json language plpgsql as
            $$ begin perform pg_sleep(60); exception when query_canceled then perform pg_sleep(60); end $$"""
     )
     async with (
         serve(database.api_url, tmp_path, server__request_timeout_seconds="1") as server,
         server.client(await database.create_key()) as client,
     ):
-        answer = await client.get("/api/v1/devices?group_id=family")
+        answer = await client.delete("/api/v1/devices/x")
         check_problem(answer, 408, message="The request took too long.")
         assert answer.elapsed.total_seconds() < 8
-        check_problem(await client.delete("/api/v1/devices/x"), 400, fields=["device_id"])
+        check_problem(await client.get("/api/v1/devices"), 400, fields=["group_id"])
 
 
 async def test_an_admission_that_does_not_come(database: Database, tmp_path: Path) -> None:
@@ -194,26 +195,26 @@ async def test_bodies_of_the_maximum_are_read(api: httpx.AsyncClient, device_id:
 # 500 ------------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_broken_database_is_told_to_the_log_only(database: Database, tmp_path: Path, group: str) -> None:
+async def test_a_broken_database_is_told_to_the_log_only(database: Database, tmp_path: Path) -> None:
     async with own_server(database, tmp_path) as (server, client):
-        await database.execute("drop function api.list_devices(jsonb)")
-        answer = await client.get("/api/v1/devices", params={"group_id": group}, headers={"X-Request-ID": "broken-1"})
+        await database.execute("drop function api.deactivate_device(jsonb)")
+        answer = await client.delete("/api/v1/devices/x", headers={"X-Request-ID": "broken-1"})
         check_problem(answer, 500, message="Internal error.")
         assert answer.headers["X-Request-ID"] == "broken-1"
         (line,) = (line for line in server.log_lines if line["level"] == "error")
         assert (line["request_id"], line["sqlstate"]) == ("broken-1", "42883")
-        assert "api.list_devices" in str(line["message"])
+        assert "api.deactivate_device" in str(line["message"])
 
         await database.execute(
-            """create function api.list_devices(p_request jsonb) returns json language plpgsql
-               as $$ begin raise exception 'secret %', p_request ->> 'group_id'; end $$;
-               grant execute on function api.list_devices(jsonb) to pm_api"""
+            """create function api.deactivate_device(p_request jsonb) returns json language plpgsql
+               as $$ begin raise exception 'secret %', p_request ->> 'device_id'; end $$;
+               grant execute on function api.deactivate_device(jsonb) to pm_api"""
         )
-        answer = await client.get("/api/v1/devices", params={"group_id": group})
+        answer = await client.delete("/api/v1/devices/x")
         check_problem(answer, 500, message="Internal error.")
         (line,) = (line for line in server.log_lines if line["level"] == "error" and line["sqlstate"] == "P0001")
         assert line["request_id"] == answer.headers["X-Request-ID"]
-        assert "PL/pgSQL function api.list_devices(jsonb) line 1 at RAISE" in str(line["context"])
+        assert "PL/pgSQL function api.deactivate_device(jsonb) line 1 at RAISE" in str(line["context"])
 
 
 async def test_a_crash_of_the_server_is_a_500_too(caplog: pytest.LogCaptureFixture) -> None:
@@ -227,15 +228,26 @@ async def test_a_crash_of_the_server_is_a_500_too(caplog: pytest.LogCaptureFixtu
 
         return StreamingResponse(parts())
 
-    app = Starlette(routes=[Route("/crash", crash), Route("/part", break_off)], middleware=[Middleware(RequestContext)])
+    async def cut_short(_: Request) -> Any:
+        raise asyncio.CancelledError
+
+    app = Starlette(
+        routes=[Route("/crash", crash), Route("/part", break_off), Route("/cut", cut_short)],
+        middleware=[Middleware(RequestContext, partial(Cors, allow_origins=["*"]))],
+    )
 
     async def as_uvicorn_calls_it(scope: Scope, receive: Receive, send: Send) -> None:
         await app({**scope, "state": {}}, receive, send)
 
     transport = httpx.ASGITransport(as_uvicorn_calls_it)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        client.headers["Origin"] = "https://app.example"
         answer = await client.get("/crash")
         check_problem(answer, 500, message="Internal error.")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*", "a page may read it"
+        answer = await client.get("/cut")
+        check_problem(answer, 503, message="The server is shutting down.")
+        assert answer.headers["Access-Control-Allow-Origin"] == "*"
         with pytest.raises(RuntimeError):  # the server then breaks the connection
             await client.get("/part")
     assert [record.message for record in caplog.records if record.levelname == "ERROR"] == ["Unexpected error"] * 2

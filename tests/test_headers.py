@@ -33,7 +33,7 @@ EVERY_KIND = [
     ("POST", REGISTER, b"{", 400),
     ("DELETE", f"{DEVICES}/{DEVICE}", b"", 404),
     ("GET", f"{DEVICES}/{DEVICE}/data-export", b"", 404),
-    ("HEAD", f"{DEVICES}/{DEVICE}/data-export", b"", 404),
+    ("HEAD", f"{DEVICES}/{DEVICE}/data-export", b"", 405),
     ("DELETE", f"{DEVICES}/{DEVICE}/data", b"", 404),
     ("DELETE", "/api/v1/admin/devices/inactive", b"", 403),
     ("GET", "/unknown", b"", 404),

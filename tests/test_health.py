@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -16,7 +18,7 @@ from tests.cluster import API_PASSWORD, Cluster, Database
 from tests.conftest import registration
 from tests.contract import check_headers, check_problem
 from tests.server import Server, serve
-from tests.waiting import until, until_blocked
+from tests.waiting import transaction, until, until_blocked
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +27,10 @@ HEALTH = "/api/health"
 LIVE = "/api/health/live"
 READY = "/api/health/ready"
 NO_DATABASE = "The database cannot be reached, or has no schema."
+PROBES = """select {} from pg_stat_activity
+            where datname = current_database() and application_name = 'phone-manager probe'"""
+SESSIONS = """select count(*) from pg_stat_activity
+              where datname = current_database() and application_name like 'phone-manager%'"""
 UNHEALTHY = {"status": "unhealthy", "version": __version__, "database": {"connected": False, "latency_ms": None}}
 
 
@@ -144,7 +150,41 @@ async def test_a_database_that_does_not_answer(database: Database, tmp_path: Pat
         await until("the end of the statement", cancelled)
 
 
+async def test_every_connection_of_the_pool_waits_for_one_lock(
+    database: Database, tmp_path: Path, device_id: str, group: str
+) -> None:
+    await database.call("register_device", registration(device_id, group))
+    path = f"/api/v1/devices/{device_id}"
+    async with (
+        serve(database.api_url, tmp_path, database__max_connections="3") as server,
+        server.client(await database.create_key()) as client,
+        database.cluster.session(database.name) as watch,
+    ):
+        async with transaction(database, "select from core.devices for update") as holder:
+            waiting = [asyncio.create_task(client.delete(path)) for _ in range(3)]
+            await until_blocked(watch, holder, 3)
+            for probe in (READY, HEALTH):
+                assert (await client.get(probe)).status_code == 200
+            await database.execute(PROBES.format("pg_terminate_backend(pid)"))
+            for probe in (READY, HEALTH):
+                await until_answer(client, probe, 200)
+            assert await database.value(PROBES.format("count(*)")) == 1
+        assert sorted([(await answer).status_code for answer in waiting]) == [204, 404, 404]
+
+
 # SIGTERM --------------------------------------------------------------------------------------------------------------
+
+
+async def refused(server: Server) -> bool:
+    """Nobody answers a new connection any more."""
+    try:
+        async with server.client() as newcomer:
+            await newcomer.get(LIVE, timeout=1)
+    except httpx.ConnectError:
+        return True
+    except httpx.TransportError:  # one that was made in the last moment
+        return False
+    return False
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
@@ -157,18 +197,6 @@ async def test_sigterm(database: Database, tmp_path: Path, device_id: str, group
         database.cluster.session(database.name) as session,
         database.cluster.session(database.name) as watch,
     ):
-
-        async def refused() -> bool:
-            """Nobody answers a new connection any more."""
-            try:
-                async with server.client() as newcomer:
-                    await newcomer.get(LIVE, timeout=1)
-            except httpx.ConnectError:
-                return True
-            except httpx.TransportError:  # one that was made in the last moment
-                return False
-            return False
-
         async with session.transaction():
             await session.execute("select from core.devices for update")
             slow = asyncio.create_task(client.delete(f"/api/v1/devices/{device_id}"))
@@ -180,17 +208,45 @@ async def test_sigterm(database: Database, tmp_path: Path, device_id: str, group
             check_problem(answer, 503, message="The server is shutting down.")
             assert (await probe.get("/unknown")).status_code == 404, "requests are still answered"
 
-            await until("refused connections", refused)
+            await until("refused connections", lambda: refused(server))
             assert time.monotonic() - told > 1.9, "new ones were welcome while the server drained"
             assert server.process.returncode is None, "it waits for the request under way"
             assert not slow.done()
         finished = await slow
         assert finished.status_code == 204
         assert await server.stop() == 0
-    sessions = """select count(*) from pg_stat_activity
-                  where datname = current_database() and application_name = 'phone-manager'"""
-    assert await database.value(sessions) == 0
+    assert await database.value(SESSIONS) == 0
     assert await database.value("select active from core.devices where device_id = $1", device_id) is False
+
+
+async def test_workers_end_when_their_parent_was_killed(
+    database: Database, tmp_path: Path, device_id: str, group: str
+) -> None:
+    await database.call("register_device", registration(device_id, group))
+    async with (
+        serve(database.api_url, tmp_path, server__workers="2") as server,
+        server.client(await database.create_key()) as client,
+        database.cluster.session(database.name) as watch,
+    ):
+        workers = server.workers
+        assert len(workers) == 2
+        try:
+            async with transaction(database, "select from core.devices for update") as holder:
+                slow = asyncio.create_task(client.delete(f"/api/v1/devices/{device_id}"))
+                await until_blocked(watch, holder)
+                await server.stop(signal.SIGKILL)
+                await until("refused connections", lambda: refused(server))
+                assert not slow.done()
+            assert (await slow).status_code == 204
+
+            async def ended() -> bool:
+                return bool(await database.value(SESSIONS) == 0)
+
+            await until("the end of their sessions", ended)
+        finally:
+            for pid in workers:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

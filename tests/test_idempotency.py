@@ -23,14 +23,6 @@ ONE = "/api/v1/locations"
 BATCH = "/api/v1/locations/batch"
 
 
-@pytest_asyncio.fixture
-async def device(api: httpx.AsyncClient, device_id: str, group: str) -> str:
-    """A registered device."""
-    answer = await api.post("/api/v1/devices/register", json=registration(device_id, group))
-    assert answer.status_code == 200, answer.text
-    return device_id
-
-
 @pytest_asyncio.fixture(scope="module")
 async def other_api(server: Server, module_database: Database) -> AsyncIterator[httpx.AsyncClient]:
     """A client with another API key."""

@@ -52,6 +52,18 @@ async def access(server: Server, request_id: str) -> dict[str, object]:
     return line
 
 
+async def test_what_is_no_request_has_a_line_too(server: Server) -> None:
+    async with connect(server.port) as connection:
+        await connection.send(request("GET", "/api/health/live", "X-Request-ID: before") + b"hello\r\n\r\n")
+        await connection.answer()
+        answer = await connection.answer()
+    assert answer is not None
+    line = await access(server, answer.headers["X-Request-ID"])
+    assert set(line) == ACCESS_FIELDS
+    assert (line["method"], line["path"], line["status"]) == (None, None, 400)
+    assert (await access(server, "before"))["status"] == 200
+
+
 @pytest.mark.parametrize(
     ("method", "target", "status", "path", "with_key"),
     [

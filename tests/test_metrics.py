@@ -117,6 +117,9 @@ async def test_requests_are_counted_by_route(database: Database, tmp_path: Path,
         await client.put(REGISTER)
         await client.get("/no/such/route")
         await client.get("/api/health/live", headers={"X-API-Key": "wrong"})
+        async with connect(server.port) as connection:
+            await connection.send(b"no HTTP\r\n\r\n")
+            await connection.answer()
         told = await scrape(client)
     counted = {
         (one.labels["method"], one.labels["path"], one.labels["status"]): one.value
@@ -132,6 +135,7 @@ async def test_requests_are_counted_by_route(database: Database, tmp_path: Path,
         ("PUT", REGISTER, "405"): 1,
         ("GET", "unknown", "404"): 1,
         ("GET", "/api/health/live", "200"): 1,
+        ("OTHER", "unknown", "400"): 1,
     }
     assert told.value("http_request_duration_seconds_count", method="GET", path="/api/v1/devices") == 4
     assert 0 < told.value("http_request_duration_seconds_sum", method="GET", path="/api/v1/devices") < 4 * 60

@@ -16,9 +16,9 @@ from tests.cluster import API_PASSWORD
 from tests.conftest import now_ms, point, registration
 from tests.contract import check_problem
 from tests.exposition import Exposition, scrape
+from tests.proxy import proxied
 from tests.server import serve
 from tests.waiting import until
-from tests.wire import wire
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -189,12 +189,12 @@ async def test_no_database_at_all(database: Database, tmp_path: Path) -> None:
 
 async def test_a_database_that_accepts_and_never_answers(database: Database, tmp_path: Path) -> None:
     async with (
-        wire(database) as (line, url),
+        proxied(database.api_url) as (proxy, url),
         serve(url, tmp_path, database__connect_timeout_seconds="600", database__max_connections="2") as server,
         server.client() as client,
     ):
         assert not without_the_database(await scrape(client))
-        line.flows.clear()
+        proxy.stall()
 
         async def silent() -> bool:
             answer = await client.get("/metrics")
@@ -204,7 +204,7 @@ async def test_a_database_that_accepts_and_never_answers(database: Database, tmp
         await until("metrics without the database", silent)
         assert all(await asyncio.gather(*(silent() for _ in range(5))))
         assert [one["message"] for one in server.log_lines if one["target"] == "app.scrape"]
-        line.flows.set()
+        proxy.pass_on()
 
         async def back() -> bool:
             return not without_the_database(await scrape(client))

@@ -57,8 +57,8 @@ def test_it_has_every_route_and_no_other(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setenv("PM__DATABASE__URL", "postgresql://nobody@localhost/none")
     routes = build(load()).routes
     served = {(method, route.path) for route in routes for method in route.methods}  # type: ignore[attr-defined]
-    heads = {("HEAD", path) for method, path in OPERATIONS if method == "GET"}
-    assert served == set(OPERATIONS) | heads
+    heads = {("HEAD", path) for method, path in OPERATIONS if method == "GET" and not path.endswith("data-export")}
+    assert {(method, path) for method, path in served if not path.startswith("/api/docs/")} == set(OPERATIONS) | heads
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: endpoint.function)

@@ -115,6 +115,7 @@ async def test_two_releases(clone: Clone, cluster: Cluster, installation: str) -
     assert (await clone.run("git", "tag", "--points-at", "HEAD")).succeeded() == f"v{first}\n"
     assert not [path for path in directory.glob("deploy/*.sql") if "\\ir" in path.read_text()]
     assert f'__version__ = "{first}"' in (directory / "app" / "__init__.py").read_text()
+    assert f'newTag: "{first}"' in (directory / "k8s" / "kustomization.yaml").read_text()
     heading = rf"^## {first} \(\d{{4}}-\d\d-\d\d\)\n\n- Something new\.$"
     assert re.search(heading, (directory / "CHANGELOG.md").read_text(), re.MULTILINE)
     (await clone.run("scripts/release", "--check")).succeeded()

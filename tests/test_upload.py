@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import pytest_asyncio
 
 from tests.conftest import now_ms, point, registration
 from tests.contract import check_headers, check_problem
@@ -22,14 +21,6 @@ DAY_MS = 86_400_000
 UNKNOWN = "Device not found. Please register first."
 STORED = """select latitude, longitude, accuracy, altitude, bearing, speed, provider, network_type, battery_level
             from core.locations where device_id = $1"""
-
-
-@pytest_asyncio.fixture
-async def device(api: httpx.AsyncClient, device_id: str, group: str) -> str:
-    """A registered device."""
-    answer = await api.post("/api/v1/devices/register", json=registration(device_id, group))
-    assert answer.status_code == 200, answer.text
-    return device_id
 
 
 async def upload(api: httpx.AsyncClient, device: str, body: dict[str, Any]) -> dict[str, Any]:

@@ -4,41 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import orjson
 import pytest
 import pytest_asyncio
 
-from app.errors import Problem
-from app.uploads import CALLS, Uploads
+from app.together import CALLS
 from tests.conftest import now_ms, point, registration
 from tests.contract import check_problem
-from tests.waiting import deadlocks, transaction, until, until_blocked
+from tests.line import posts
+from tests.waiting import deadlocks, transaction, until_blocked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     import httpx
 
-    from app.database import Database as AppDatabase
     from tests.cluster import Database
     from tests.server import Server
 
 SINGLE = "/api/v1/locations"
 BATCH = "/api/v1/locations/batch"
 CROWD = 30
-RATE_LIMIT = 900  # never reached, and small enough that admissions are counted one by one
 
-LOCK_POINTS = "lock table core.locations in access exclusive mode"
 LOCK_DEVICE = "select from core.devices where device_id = '{}' for no key update"
-ADMITTED = """
-    select coalesce(sum(r.total), 0)
-    from core.rate_limits r
-    join core.api_keys k on k.id = r.api_key_id
-    where k.name = $1
-"""
 TRANSACTIONS = "select count(distinct xmin::text) from core.devices where device_id::text = any($1)"
 POINTS = "select count(*) from core.locations where device_id::text = $1"
 TERMINATE = "select pg_terminate_backend(pid) from unnest($1::integer[]) pid"
@@ -74,47 +63,11 @@ def success(path: str, duplicates: int = 0) -> dict[str, Any]:
     return {**answer, "duplicate_count": duplicates} if duplicates else answer
 
 
-class Line:
-    """Requests that stand in line in the server, behind calls that wait for a lock."""
-
-    def __init__(self, runs: list[asyncio.Task[httpx.Response]], blocked: list[int]) -> None:
-        """The requests, and the sessions of the calls."""
-        self._runs = runs
-        self.blocked = blocked
-
-    @property
-    def answers(self) -> list[httpx.Response]:
-        """When all have them."""
-        return [run.result() for run in self._runs]
-
-
-@asynccontextmanager
-async def line(server: Server, database: Database, path: str, bodies: list[Any]) -> AsyncIterator[Line]:
-    """Sends requests that all have been admitted, and wait, until the block ends; then all get their answers."""
-    name = uuid.uuid4().hex
-    key = await database.create_key(name, rate_limit=RATE_LIMIT)
-
-    async def admitted() -> bool:
-        return bool(await watch.fetchval(ADMITTED, name) == len(bodies))
-
-    async with (
-        server.client(key, **{"Content-Type": "application/json"}) as client,
-        database.cluster.session(database.name) as watch,
-        asyncio.TaskGroup() as crowd,
-        transaction(database, LOCK_POINTS) as holder,
-    ):
-        contents = [body if isinstance(body, bytes) else orjson.dumps(body) for body in bodies]
-        runs = [crowd.create_task(client.post(path, content=content)) for content in contents]
-        blocked = await until_blocked(watch, holder, CALLS)
-        await until("all are admitted", admitted)
-        yield Line(runs, blocked)
-
-
 @pytest.mark.parametrize("path", [SINGLE, BATCH])
 async def test_those_that_wait_share_transactions(
     server: Server, module_database: Database, devices: list[str], path: str
 ) -> None:
-    async with line(server, module_database, path, [upload(path, device) for device in devices]) as waiting:
+    async with posts(server, module_database, path, [upload(path, device) for device in devices]) as waiting:
         pass
     assert [(a.status_code, a.json()) for a in waiting.answers] == [(200, success(path))] * CROWD
     for device in devices:
@@ -145,7 +98,7 @@ async def test_each_gets_the_answer_that_it_would_get_alone(
         *(upload(path, many, now) for _ in range(4)),
     ]
     bad = [b'{"device_id": ', b"5", upload(path, devices[3], latitude=91)] if malformed else []
-    async with line(server, module_database, path, [*good[:10], *special, *bad, *good[10:]]) as waiting:
+    async with posts(server, module_database, path, [*good[:10], *special, *bad, *good[10:]]) as waiting:
         pass
 
     answers = waiting.answers
@@ -190,7 +143,7 @@ async def test_a_device_that_somebody_holds_holds_up_nobody_else(
 async def test_calls_that_break_fail_those_that_share_them(
     server: Server, api: httpx.AsyncClient, module_database: Database, devices: list[str], path: str
 ) -> None:
-    async with line(server, module_database, path, [upload(path, device) for device in devices]) as waiting:
+    async with posts(server, module_database, path, [upload(path, device) for device in devices]) as waiting:
         await module_database.fetch(TERMINATE, waiting.blocked)
     answers = waiting.answers
     broken = [device for device, answer in zip(devices, answers, strict=True) if answer.status_code == 503]
@@ -199,64 +152,3 @@ async def test_calls_that_break_fail_those_that_share_them(
     for device in broken:
         assert await module_database.value(POINTS, device) == 0
         assert (await api.post(path, json=upload(path, device))).status_code == 200
-
-
-# Who waits for whom ---------------------------------------------------------------------------------------------------
-
-
-class Calls:
-    """A database whose calls end when the test says so."""
-
-    def __init__(self) -> None:
-        """No calls yet."""
-        self.ends: list[asyncio.Future[list[dict[str, object]]]] = []
-
-    async def fetch(self, _: str, requests: list[bytes]) -> list[dict[str, object]]:
-        """A call."""
-        end: asyncio.Future[list[dict[str, object]]] = asyncio.get_running_loop().create_future()
-        self.ends.append(end)
-        await end
-        return [{"request": number, "answer": body} for number, body in enumerate(requests, 1)]
-
-
-async def turns(count: int = 5) -> None:
-    """Lets the event loop turn."""
-    for _ in range(count):
-        await asyncio.sleep(0)
-
-
-@pytest.mark.parametrize("late", range(6))
-async def test_one_that_comes_just_as_calls_end_is_not_forgotten(late: int) -> None:
-    calls = Calls()
-    uploads = Uploads(cast("AppDatabase", calls), "upload_location", 64, 30)
-    first = [asyncio.create_task(uploads.store(b"%d" % number)) for number in range(CALLS)]
-    await turns()
-    assert len(calls.ends) == CALLS
-    for end in calls.ends:
-        end.set_result([])
-    await turns(late)
-    last = asyncio.create_task(uploads.store(b"last"))
-    await turns()
-    assert len(calls.ends) == CALLS + 1
-    calls.ends[-1].set_result([])
-    await asyncio.gather(*first)
-    assert cast("dict[str, object]", await last)["answer"] == b"last"
-
-
-async def test_calls_on_dead_connections_hold_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.uploads.SLOW_SECONDS", 0.05)
-    calls = Calls()
-    uploads = Uploads(cast("AppDatabase", calls), "upload_location", 64, 0.5)
-    stuck = [asyncio.create_task(uploads.store(b"%d" % number)) for number in range(CALLS)]
-    await turns()
-    next_one = asyncio.create_task(uploads.store(b"next"))
-
-    async def another_call() -> bool:
-        return len(calls.ends) > CALLS
-
-    await until("another call begins", another_call)
-    calls.ends[-1].set_result([])
-    assert cast("dict[str, object]", await next_one)["answer"] == b"next"
-    for result in await asyncio.gather(*stuck, return_exceptions=True):
-        assert isinstance(result, Problem)
-        assert result.status == 408

@@ -2,11 +2,13 @@
 
 begin;
 
--- The function is there and owned by pm_owner, has the right volatility, and runs with the rights it should; no
--- search_path changes what it means; pm_api alone may call it.
+-- Each function is there and owned by pm_owner, has the right volatility, and runs with the rights it should; no
+-- search_path changes what it means; pm_api alone may call those of api.
 select f.signature, 1 / count(p.oid)
 from (values
-    ('api.list_devices(jsonb)', 'v', true, 'pm_api')
+    ('core.group_listing(text)', 'v', false, null),
+    ('api.list_devices(jsonb)', 'v', true, 'pm_api'),
+    ('api.list_devices_many(jsonb[])', 'v', true, 'pm_api')
 ) f(signature, volatility, definer, caller)
 left join pg_catalog.pg_proc p
     on p.oid = to_regprocedure(f.signature)

@@ -20,7 +20,7 @@ from (values
     ('group_id', 'core.group_name'),
     ('active', 'boolean'),
     ('last_seen_at', 'timestamp with time zone'),
-    ('last_location', 'json')
+    ('last_location', 'text')
 ) e(name, type)
 left join pg_catalog.pg_attribute a
     on a.attrelid = to_regclass('core.devices_with_last_location')

@@ -10,7 +10,7 @@ from (values
     ('core.parse_points(jsonb, text, jsonb)', 'v', false, null),
     ('core.read_points(jsonb[], timestamptz)', 's', false, null),
     ('core.store_locations(uuid, core.point_columns)', 'v', false, null),
-    ('core.store_points(uuid[], core.point_columns)', 'v', false, null),
+    ('core.store_points(uuid[], core.point_columns, boolean)', 'v', false, null),
     ('core.store_together(uuid[], jsonb[])', 'v', false, null),
     ('core.upload_answer(integer, integer)', 's', false, null)
 ) f(signature, volatility, definer, caller)
@@ -30,7 +30,7 @@ group by f.signature;
 select f.signature, 1 / count(p.oid)
 from (values
     ('core.read_points(jsonb[], timestamptz)', array['plan_cache_mode=force_generic_plan']),
-    ('core.store_points(uuid[], core.point_columns)', array['plan_cache_mode=force_generic_plan', 'enable_seqscan=off']),
+    ('core.store_points(uuid[], core.point_columns, boolean)', array['plan_cache_mode=force_generic_plan', 'enable_seqscan=off']),
     ('core.store_together(uuid[], jsonb[])', array['plan_cache_mode=force_generic_plan', 'enable_seqscan=off'])
 ) f(signature, settings)
 left join pg_catalog.pg_proc p on p.oid = to_regprocedure(f.signature) and p.proconfig @> f.settings

@@ -18,7 +18,7 @@ select is(
 select is((select (active, updated_at)::text from core.devices where device_id = pg_temp.id(1)), '(f,"2031-06-30 13:00:00+00")', 'since now');
 select is((select count(*) from core.locations), 1::bigint, 'its data stay');
 select is(
-    (select jsonb_array_length(d -> 'devices') from to_jsonb(api.list_devices('{"group_id": "family"}')) d), 1, 'it has left the listing');
+    (select jsonb_array_length(d -> 'devices') from jsonb(api.list_devices('{"group_id": "family"}')) d), 1, 'it has left the listing');
 select results_eq(
     'select created_at, database_role, action, resource_type, resource_id, metadata from core.audit_log',
     $$ values (timestamptz '2031-06-30 13:00:00+00', current_setting('session_authorization'), 'deactivate_device', 'device',

@@ -1,10 +1,12 @@
--- api.list_devices
+-- api.list_devices, api.list_devices_many, core.group_listing
 
 begin;
 \ir fixtures.psql
-select plan(18);
+select plan(24);
 
-select pg_temp.function_is('api.list_devices(jsonb)', 'p_request jsonb', 'json', 'volatile definer', 'pm_api');
+select pg_temp.function_is('api.list_devices(jsonb)', 'p_request jsonb', 'text', 'volatile definer', 'pm_api');
+select pg_temp.function_is('api.list_devices_many(jsonb[])', 'p_requests jsonb[]', 'TABLE(request integer, answer text)', 'volatile definer', 'pm_api');
+select pg_temp.function_is('core.group_listing(text)', 'p_group text', 'text', 'volatile', null);
 
 set local pm.test_now = '2031-06-30 12:00:00.25+00';
 create function pg_temp.list(p_group text default 'family') returns jsonb
@@ -17,11 +19,11 @@ create function pg_temp.last_location() returns jsonb
 language sql
 return pg_temp.list() -> 0 -> 'last_location';
 
-select is(api.list_devices('{"group_id": "nobody"}')::text, '{"devices" : []}', 'an unknown group has none');
+select is(api.list_devices('{"group_id": "nobody"}'), '{"devices" : []}', 'an unknown group has none');
 
 select pg_temp.device(1) \g /dev/null
 select is(
-    api.list_devices('{"group_id": "family", "more": 1}')::text,
+    api.list_devices('{"group_id": "family", "more": 1}'),
     '{"devices" : [{"device_id" : "00000000-0000-4000-8000-000000000001", "display_name" : "Phone 1", "last_location" : null, '
     '"last_seen_at" : "2031-06-30T12:00:00.250Z"}]}',
     'a device without location');
@@ -76,6 +78,28 @@ select is(
 select is(
     array[pg_temp.list() -> 1 ->> 'device_id', pg_temp.list() -> 2 ->> 'device_id'], array[pg_temp.id(1)::text, pg_temp.id(2)::text], 'then by id');
 select is(pg_temp.names('Family'), '{}', 'the names of groups are exact');
+
+update core.devices set display_name = E'a "b" \\\\ \t ü' where device_id = pg_temp.id(5);
+select is(pg_temp.list() -> 2 ->> 'display_name', E'a "b" \\\\ \t ü', 'a name is escaped');
+
+-- Several requests.
+
+select results_eq(
+    $$
+        select request, answer
+        from api.list_devices_many(array[
+            '{"group_id": "others"}', '{"group_id": "a b"}', '{"group_id": "family"}', '5', '{}', '{"group_id": "nobody"}',
+            '{"group_id": "others", "more": 1}']::jsonb[])
+        order by request
+    $$,
+    $$
+        select n, api.list_devices(jsonb_build_object('group_id', g))
+        from (values (1, 'others'), (3, 'family'), (6, 'nobody'), (7, 'others')) t(n, g)
+    $$,
+    'each as alone; bad ones are left out');
+select is((select count(*) from api.list_devices_many('{}')), 0::bigint, 'none');
+select is(
+    pg_temp.failure($$ select api.list_devices_many('{}') $$, 'pm_api'), null, 'pm_api may call it');
 
 -- Cheap: the devices of the group by their index, nothing else but the one row of settings.
 

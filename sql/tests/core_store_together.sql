@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(17);
+select plan(22);
 
 select pg_temp.function_is('core.store_together(uuid[], jsonb[])', 'p_devices uuid[], p_lists jsonb[]',
     'TABLE(request integer, answer json, counted integer)', 'volatile', null);
@@ -87,6 +87,46 @@ select throws_ok(
     $$ select pg_temp.batches(pg_temp.batch(1, pg_temp.point('{"timestamp": 1940586000000}')), pg_temp.batch(2, '{}')) $$,
     '22000', 'A point breaks a rule.', 'one bad point fails all');
 select is((select count(*) from core.locations where captured_at = '2031-06-30 11:40:00+00'), 0::bigint, 'then nothing is stored');
+
+-- Whether all points are surely new decides whether anybody looks for them first: the answers do not tell, but a point
+-- that stands there without its device's knowing does.
+
+update core.devices set last_captured_at = null where device_id = pg_temp.id(3);
+insert into core.locations (device_id, captured_at, latitude, longitude, accuracy)
+values (pg_temp.id(4), '2031-06-30 12:04:00+00', 1, 2, 3);
+select throws_ok(
+    $$
+    select pg_temp.batches(
+        pg_temp.batch(4, pg_temp.point('{"timestamp": 1940587440000}')), pg_temp.batch(2, pg_temp.point('{"timestamp": 1940587200001}')))
+    $$,
+    '23505', null, 'newer than the last locations of all: nobody looks');
+select is(
+    array(
+        select pg_temp.batches(
+            pg_temp.batch(4, pg_temp.point('{"timestamp": 1940587440000}')), pg_temp.batch(3, pg_temp.point('{"timestamp": 1940587200001}')))),
+    array['1 {"success" : true, "processed_count" : 1, "duplicate_count" : 1} 0', '2 {"success" : true, "processed_count" : 1} 1'],
+    'not where a last location is unknown');
+select is(
+    array(
+        select pg_temp.batches(
+            pg_temp.batch(1, pg_temp.point('{"timestamp": 1940587250000}'), pg_temp.point('{"timestamp": 1940587250000}')),
+            pg_temp.batch(2, pg_temp.point('{"timestamp": 1940587250000}')))),
+    array['1 {"success" : true, "processed_count" : 2, "duplicate_count" : 1} 1', '2 {"success" : true, "processed_count" : 1} 1'],
+    'nor where two points of one batch have the same time');
+select is(
+    array(
+        select pg_temp.batches(
+            pg_temp.batch(1, pg_temp.point('{"timestamp": 1940587250000}'), pg_temp.point('{"timestamp": 1940587260000}')),
+            pg_temp.batch(2, pg_temp.point('{"timestamp": 1940587260000}')))),
+    array['1 {"success" : true, "processed_count" : 2, "duplicate_count" : 1} 1', '2 {"success" : true, "processed_count" : 1} 1'],
+    'nor where one is as old as a last location');
+select is(
+    array(
+        select pg_temp.batches(
+            pg_temp.batch(1, pg_temp.point('{"timestamp": 1940587290000}'), pg_temp.point('{"timestamp": 1940587270000}')),
+            pg_temp.batch(2, pg_temp.point('{"timestamp": 1940587270000}')), pg_temp.batch(5, pg_temp.point('{"timestamp": 1940587270000}')))),
+    array['1 {"success" : true, "processed_count" : 2} 2', '2 {"success" : true, "processed_count" : 1} 1'],
+    'new ones, in any order');
 
 select * from finish();
 rollback;

@@ -2,7 +2,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(51);
+select plan(53);
 
 select pg_temp.function_is('core.read_points(jsonb[], timestamptz)', 'p_lists jsonb[], p_now timestamp with time zone',
     'core.point_columns', 'stable', null);
@@ -10,7 +10,8 @@ select pg_temp.function_is('core.parse_points(jsonb, text, jsonb)', 'p_points js
     'core.point_columns', 'volatile', null);
 select pg_temp.function_is('core.batch_error(jsonb)', 'p_request jsonb', 'text', 'stable', null);
 select pg_temp.function_is('core.upload_answer(integer, integer)', 'p_points integer, p_stored integer', 'json', 'stable', null);
-select pg_temp.function_is('core.store_points(uuid[], core.point_columns)', 'p_devices uuid[], p_points core.point_columns',
+select pg_temp.function_is('core.store_points(uuid[], core.point_columns, boolean)',
+    'p_devices uuid[], p_points core.point_columns, p_all_new boolean DEFAULT false',
     'TABLE(request integer, points integer, stored integer)', 'volatile', null);
 select pg_temp.function_is('core.store_locations(uuid, core.point_columns)',
     'p_device_id uuid, p_points core.point_columns, OUT answer json, OUT counted integer', 'record', 'volatile', null);
@@ -234,6 +235,27 @@ select is(
     array['4 1', '5 2'], 'and its points');
 select is((select count(*) from core.store_points(array[null::uuid], core.read_points(array[jsonb_build_array(pg_temp.point())], core.now()))),
     0::bigint, 'nothing to store');
+
+-- Where the caller believes that all are new, nobody looks for them first.
+
+select is(
+    array(
+        select s::text
+        from core.store_points(
+            array[pg_temp.id(5), null, pg_temp.id(4)],
+            core.read_points(
+                array[
+                    jsonb_build_array(pg_temp.point('{"timestamp": 1940587320000}'), pg_temp.point('{"timestamp": 1940587380000}')),
+                    jsonb_build_array(pg_temp.point()),
+                    jsonb_build_array(pg_temp.point('{"timestamp": 1940587320000}'))],
+                core.now()),
+            true) s
+        order by s.request),
+    array['(1,2,2)', '(3,1,1)'], 'points that are surely new are counted likewise');
+select throws_ok(
+    $$ select core.store_points(array[pg_temp.id(5)],
+        core.read_points(array[jsonb_build_array(pg_temp.point('{"timestamp": 1940587320000}'))], core.now()), true) $$,
+    '23505', null, 'one that is there after all fails all');
 
 -- No device.
 

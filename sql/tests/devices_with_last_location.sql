@@ -8,7 +8,7 @@ select results_eq(
     $$ select name, type from pg_temp.columns('core.devices_with_last_location') $$,
     $$ values
         ('device_id', 'uuid'), ('display_name', 'core.device_name'), ('group_id', 'core.group_name'), ('active', 'boolean'),
-        ('last_seen_at', 'timestamp with time zone'), ('last_location', 'json') $$,
+        ('last_seen_at', 'timestamp with time zone'), ('last_location', 'text') $$,
     'columns');
 
 set local pm.test_now = '2031-06-30 12:00:00+00';

@@ -5,6 +5,7 @@
 -- casts that PostgreSQL does for nothing.
 
 begin;
+load 'plpgsql_check';  -- newer versions must be there before the first PL/pgSQL function of the session runs
 \ir fixtures.psql
 select plan(2);
 

@@ -19,6 +19,7 @@ from tests.waiting import until
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from tests.balancer import Balancer
     from tests.cluster import Database
     from tests.server import Server
 
@@ -66,7 +67,7 @@ class Upload:
 class Fleet:
     """Phones: some upload, others join and leave a group that is nearly full."""
 
-    server: Server
+    server: Server | Balancer
     api_key: str
     devices: list[str]
     uploads: list[Upload] = field(default_factory=list)
@@ -214,7 +215,9 @@ class Fleet:
             await asyncio.sleep(SHORT_SECONDS)
 
 
-async def fleet(database: Database, server: Server, phones: int = 12, allowed: tuple[int, ...] = (503,)) -> Fleet:
+async def fleet(
+    database: Database, server: Server | Balancer, phones: int = 12, allowed: tuple[int, ...] = (503,)
+) -> Fleet:
     """Phones of one group, with singles and batches to send, half of them with idempotency keys."""
     rows = await database.fetch(
         """

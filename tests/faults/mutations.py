@@ -189,9 +189,9 @@ MUTATIONS = (
     ),
     Mutation(
         "change the order of the listing",
-        "sql/functions/api/list_devices.sql",
-        "order by d.display_name, d.device_id)",
-        "order by d.device_id)",
+        "sql/functions/core/group_listing.sql",
+        "order by d.display_name, d.device_id",
+        "order by d.device_id",
         "sql/tests/api_list_devices.sql",
     ),
     Mutation(

@@ -12,7 +12,7 @@ import pytest
 from tests.contract import check_any_problem, check_problem
 from tests.faults.fleet import fleet
 from tests.faults.probes import check_pool, probed
-from tests.faults.proxy import proxied
+from tests.proxy import proxied
 from tests.server import serve
 from tests.test_health import until_answer
 from tests.waiting import transaction, until, until_blocked
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.cluster import Database
     from tests.faults.fleet import Fleet
-    from tests.faults.proxy import Proxy
+    from tests.proxy import Proxy
 
 # What would take 30 s by default.
 CONNECTIONS = 15

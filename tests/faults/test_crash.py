@@ -10,7 +10,6 @@ import os
 import random
 import signal
 from contextlib import AsyncExitStack, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import asyncpg
@@ -26,6 +25,7 @@ from tests.waiting import api_session, beside, call, until
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.faults.fleet import Fleet
     from tests.own_cluster import OwnCluster
@@ -34,9 +34,8 @@ if TYPE_CHECKING:
 ROUNDS = int(os.environ.get("PM_FAULT_ROUNDS", "1"))
 WORKERS = 2
 BACKEND = "select pid from pg_stat_activity where application_name = 'phone-manager' order by random() limit 1"
-SESSIONS = (
-    "select count(*) from pg_stat_activity where datname = current_database() and application_name = 'phone-manager'"
-)
+SESSIONS = """select count(*) from pg_stat_activity
+              where datname = current_database() and application_name like 'phone-manager%'"""
 JOBS = ("ensure_partitions", "cleanup_locations", "cleanup_idempotency_keys", "refresh_group_counts")
 
 
@@ -54,13 +53,6 @@ async def database(crash_cluster: OwnCluster) -> AsyncIterator[Database]:
         yield cloned
 
 
-def workers(server: Server) -> list[int]:
-    """The pids of a server's workers."""
-    parent = server.process.pid
-    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-    return [int(pid) for pid in children if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
-
-
 async def run_jobs(database: Database) -> None:
     """Runs jobs one after the other, whatever becomes of them."""
     while True:
@@ -75,10 +67,10 @@ async def strike(fault: str, cluster: OwnCluster, database: Database, server: Se
     """Does it once, and puts right what does not right itself."""
     match fault:
         case "a worker":
-            os.kill(random.choice(workers(server)), signal.SIGKILL)
+            os.kill(random.choice(server.workers), signal.SIGKILL)
 
             async def complete() -> bool:
-                return len(workers(server)) == WORKERS
+                return len(server.workers) == WORKERS
 
             await until("a new worker", complete)
         case "a backend":  # PostgreSQL then ends all sessions, and recovers by itself

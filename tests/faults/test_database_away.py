@@ -131,7 +131,9 @@ async def test_fewer_connections_than_the_pool_may_have(database: Database, tmp_
 @pytest.mark.long
 async def test_no_connection_left(database: Database, tmp_path: Path) -> None:
     async with used(database, tmp_path) as (phones, probes), AsyncExitStack() as taken:
-        end_sessions = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'phone-manager'"
+        end_sessions = (
+            "select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'phone-manager%'"
+        )
         operator = await taken.enter_async_context(database.cluster.session("postgres"))
         full = False
         while not full:
@@ -140,7 +142,7 @@ async def test_no_connection_left(database: Database, tmp_path: Path) -> None:
                 taken.push_async_callback(session.close)
             except asyncpg.TooManyConnectionsError:
                 full = await operator.fetchval(
-                    "select count(*) = 0 from pg_stat_activity where application_name = 'phone-manager'"
+                    "select count(*) = 0 from pg_stat_activity where application_name like 'phone-manager%'"
                 )
                 await operator.execute(end_sessions)
         await probes.until_ready_is(503)

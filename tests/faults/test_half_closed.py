@@ -49,8 +49,9 @@ async def test_requests_before_the_end_have_their_answers(server: Server, count:
 
 
 @pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("more", [0, 3, 40, -1])  # bytes of a next request that lacks its end
 async def test_uploads_under_way_at_the_end_have_their_answers(
-    server: Server, module_database: Database, api: httpx.AsyncClient, device_id: str, group: str, count: int
+    server: Server, module_database: Database, api: httpx.AsyncClient, device_id: str, group: str, count: int, more: int
 ) -> None:
     await api.post("/api/v1/devices/register", json=registration(device_id, group))
     lock = f"select from core.devices where device_id = '{device_id}' for update"
@@ -61,6 +62,7 @@ async def test_uploads_under_way_at_the_end_have_their_answers(
         ):
             for number in range(count):
                 await connection.send(upload(api, device_id, number))
+            await connection.send(upload(api, device_id, count)[:more])
             connection.send_no_more()
             await until_blocked(watch, holder)
         for _ in range(count):
@@ -68,6 +70,7 @@ async def test_uploads_under_way_at_the_end_have_their_answers(
             assert answer is not None
             assert answer.json() == {"success": True, "processed_count": 1}
         assert await connection.closed()
+    assert await module_database.value("select count(*) from core.locations where device_id = $1", device_id) == count
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET", request("GET", LIVE)[:-1]])

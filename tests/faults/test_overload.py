@@ -51,6 +51,9 @@ async def test_who_finds_no_place_is_refused_at_once(database: Database, tmp_pat
                 check_problem(answer, 503, message=CROWDED)
                 assert int(answer.headers["Retry-After"]) > 0
                 assert answer.headers["X-Request-ID"] == "refused"
+            async with server.client() as stranger:
+                for headers in ({}, {"X-API-Key": "pm_short"}):
+                    check_problem(await stranger.get(LISTING, headers=headers), 401)
             assert (await client.get("/api/health/ready")).status_code == 200, "probes are answered"
             counted = (await client.get("/metrics")).text
             assert 'http_requests_total{method="GET",path="/api/v1/devices",status="503"} 1.0' in counted

@@ -36,7 +36,7 @@ YEAR = str(365 * 86400)
 
 # On the standby: waits for ever, with a table that an operator then locks on the primary.
 STUCK = """
-    create or replace function api.list_devices(p_request jsonb) returns json language plpgsql security definer as $$
+    create or replace function core.group_listing(p_group text) returns text language plpgsql as $$
     begin
         if pg_is_in_recovery() then
             perform from core.settings;
@@ -257,12 +257,12 @@ async def test_an_export_that_loses_the_standby_breaks_off(pair: Pair, patient: 
 @contextlib.asynccontextmanager
 async def stuck(pair: Pair) -> AsyncIterator[None]:
     """Has every listing that comes to the standby wait for ever."""
-    original = await pair.primary.value("select pg_get_functiondef('api.list_devices'::regproc)")
+    original = await pair.primary.value("select pg_get_functiondef('core.group_listing'::regproc)")
     await pair.primary.execute(STUCK)
     try:
 
         async def replayed() -> bool:
-            found = await pair.replica.value("select prosrc from pg_proc where oid = 'api.list_devices'::regproc")
+            found = await pair.replica.value("select prosrc from pg_proc where oid = 'core.group_listing'::regproc")
             return "pg_sleep" in found
 
         await until("the function on the standby", replayed)

@@ -45,8 +45,10 @@ expected-statuses = ["2xx", "404", "409", "422"]
 NOT_OURS = "use_after_free,allow_header_conformance,unsupported_method"
 
 
-def narrowed(devices: list[str]) -> dict[str, Any]:
+def narrowed(devices: list[str], leaving: list[str]) -> dict[str, Any]:
     """The description as it is at this moment: capture times that are recent, and devices that are registered.
+
+    Those that leave are the ones that paths name, to be deactivated, exported and erased.
 
     Answers must hold what is described and nothing else.
     """
@@ -54,6 +56,7 @@ def narrowed(devices: list[str]) -> dict[str, Any]:
     schemas = description["components"]["schemas"]
     now = now_ms()
     schemas["CaptureTime"] |= {"minimum": now - 29 * DAY_MS, "maximum": now}
+    description["components"]["parameters"]["DeviceId"]["schema"] = {"anyOf": [{"enum": leaving}, {"$ref": ANY_UUID}]}
     for name in ("Upload", "Batch"):
         schemas[name]["properties"]["device_id"] = {"anyOf": [{"enum": devices}, {"$ref": ANY_UUID}]}
     for name in ANSWERED:
@@ -70,12 +73,12 @@ async def run(
     server: Server, database: Database, directory: Path, *options: str
 ) -> dict[tuple[str, str], dict[str, int]]:
     """Runs Schemathesis; how many answers of which status each method and path gave."""
-    devices = [str(uuid.UUID(int=number)) for number in range(1, 4)]
-    for device in devices:
+    known = [str(uuid.UUID(int=number)) for number in range(1, 43)]
+    for device in known:
         await database.call("register_device", registration(device, f"of-{device}"))
     await database.execute(f"select admin.set_setting('privacy_rate_limit_per_hour', {NEVER_REACHED})")
     key = await database.create_key(admin=True, rate_limit=NEVER_REACHED)
-    (directory / "openapi.json").write_text(json.dumps(narrowed(devices)))
+    (directory / "openapi.json").write_text(json.dumps(narrowed(known[:3], known[3:])))
     (directory / "schemathesis.toml").write_text(CONFIGURATION)
     program = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "schemathesis.cli", "--config-file", "schemathesis.toml", "run", "openapi.json"),

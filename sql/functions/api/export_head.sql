@@ -23,7 +23,7 @@ begin
             'fcm_token', d.fcm_token,
             'active', d.active,
             'last_seen_at', core.rfc3339(d.last_seen_at),
-            'last_location', l.last_location,
+            'last_location', l.last_location::json,
             'created_at', core.rfc3339(d.created_at),
             'updated_at', core.rfc3339(d.updated_at)),
         'retention_days', s.location_retention_days,

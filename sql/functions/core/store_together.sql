@@ -4,7 +4,11 @@
 -- active device, of a device whose row another transaction holds, or the second of a device. So it waits for nobody, and
 -- none of the uploads is held up by another.
 --
--- Locks: the rows of devices that are free, then the points. Errors: those of core.read_points, for all of them.
+-- No stored point is newer than its device's last location, as long as that is known. So where all of these are, and no
+-- upload has two of one time, none is there already.
+--
+-- Locks: the rows of devices that are free, then the points. Errors, for all of them: those of core.read_points; 23505
+-- (unique violation) where points were stored without their device's knowing.
 
 create function core.store_together(p_devices uuid[], p_lists jsonb[])
 returns table (request integer, answer json, counted integer)
@@ -14,23 +18,31 @@ as $$
 declare
     v_points  core.point_columns := core.read_points(p_lists, core.now());
     v_devices uuid[];
+    v_all_new boolean;
 begin
-    select array_agg(d.device_id order by r.request)
-    into v_devices
+    select
+        array_agg(d.device_id order by r.request),
+        bool_and(coalesce(d.last_captured_at < p.first and p.points = p.moments, false)) filter (where d.device_id is not null)
+    into v_devices, v_all_new
     from (
         select u.device_id, u.request, row_number() over (partition by u.device_id order by u.request) as nth
         from unnest(p_devices) with ordinality u(device_id, request)
     ) r
     left join (
-        select l.device_id
+        select l.device_id, l.last_captured_at
         from core.devices l
         where l.device_id = any(p_devices) and l.active
         for no key update skip locked
-    ) d on d.device_id = r.device_id and r.nth = 1;
+    ) d on d.device_id = r.device_id and r.nth = 1
+    left join (
+        select t.request, count(*) as points, count(distinct t.captured_at) as moments, min(t.captured_at) as first
+        from unnest(v_points.request, v_points.captured_at) t(request, captured_at)
+        group by t.request
+    ) p on p.request = r.request;
 
     return query
     select s.request, core.upload_answer(s.points, s.stored), s.stored
-    from core.store_points(v_devices, v_points) s;
+    from core.store_points(v_devices, v_points, v_all_new) s;
 end
 $$;
 

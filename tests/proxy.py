@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 CHUNK = 65_536
+FIELDS = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+FAREWELL = b"E" + (len(FIELDS) + 4).to_bytes(4, "big") + FIELDS
 
 
 class Link:
@@ -82,6 +84,13 @@ class Proxy:
         """Breaks all connections, and every new one at once."""
         self._refusing = True
         self.drop()
+
+    def say_farewell(self) -> None:
+        """Tells all clients what PostgreSQL would at the end of their sessions, and then nothing more."""
+        for link in self.links:
+            if not link.dead:
+                link.ends[0].write(FAREWELL)
+                link.dead = True
 
     def drop(self) -> None:
         """Breaks all connections there are."""

@@ -1,0 +1,2 @@
+\set group random(0, 50)
+select listing_by_format('group-' || :group);
