@@ -59,18 +59,23 @@ async def backup_login(database: Database) -> dict[str, str]:
 
 @asynccontextmanager
 async def empty_database(cluster: Cluster) -> AsyncIterator[Database]:
-    """A database without anything in it."""
+    """A database without anything in it, and a role of the same name that owns it and may make roles."""
     name = f"pm_restored_{uuid.uuid4().hex[:12]}"
     role = await cluster.login_role("pm_api")
-    await cluster.create(name, "template0")
-    try:
-        yield Database(cluster, name, cluster.url(name, role, API_PASSWORD))
-    finally:
-        await cluster.drop(name)
+    async with cluster.session("postgres") as session:
+        await session.execute(f"create role {name} login createrole password '{API_PASSWORD}'")
+        await session.execute(f"create database {name} owner {name} template template0")
+        try:
+            yield Database(cluster, name, cluster.url(name, role, API_PASSWORD))
+        finally:
+            await cluster.drop(name)
+            await session.execute(f"drop role {name}")
 
 
 def owner(database: Database) -> dict[str, str]:
-    return {**database.cluster.environment, "PGDATABASE": database.name}
+    """The variables of libpq for that role."""
+    login = {"PGDATABASE": database.name, "PGUSER": database.name, "PGPASSWORD": API_PASSWORD}
+    return {**database.cluster.environment, **login}
 
 
 async def contents(database: Database) -> dict[str, list[str]]:
@@ -106,7 +111,8 @@ async def test_what_was_dumped_is_restored_but_nobody_who_was_erased_since(
     assert not any(secret.encode() in stored for secret in (stays, goes, key))
 
     # Who was registered again is another one, and stays.
-    output = (await script("erasures", "replay", *place.read, **owner(database))).succeeded()
+    superuser = {**database.cluster.environment, "PGDATABASE": database.name}
+    output = (await script("erasures", "replay", *place.read, **superuser)).succeeded()
     assert "of 2 erasures that are known, 0 had to be done again" in output
 
     async with empty_database(database.cluster) as restored:

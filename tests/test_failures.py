@@ -41,9 +41,9 @@ RUNNING = """select count(*) from pg_stat_activity
 
 @pytest_asyncio.fixture(scope="module")
 async def hasty_server(module_database: Database, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """A server that gives a request one second."""
+    """A server that gives a request two seconds, and a client as long to begin one: one is too few here."""
     directory = tmp_path_factory.mktemp("hasty")
-    async with serve(module_database.api_url, directory, server__request_timeout_seconds="1") as running:
+    async with serve(module_database.api_url, directory, server__request_timeout_seconds="2") as running:
         yield running
 
 

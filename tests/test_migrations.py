@@ -169,6 +169,7 @@ async def test_another_encoding_is_refused_with_a_hint(own: OwnCluster) -> None:
     await drop(own, "latin")
 
 
+@pytest.mark.timeout(300)
 async def test_to_an_empty_database_and_back_to_nothing(own: OwnCluster) -> None:
     empty, around = await dump(own, WITH_CRON), await surroundings(own, WITH_CRON)
 

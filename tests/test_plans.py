@@ -141,3 +141,27 @@ async def test_days_that_a_request_is_not_about_are_not_touched(filled: Database
         before = await counters(session, BY_INDEX)
         await call(session, "export_page", {"device_id": device})
         assert min(await changed(session, BY_INDEX, before)) < f"locations_{yesterday:%Y%m%d}", "this reads them all"
+
+
+async def test_a_step_of_a_job_reads_what_it_removes(database: Database) -> None:
+    await database.create_key()
+    await database.execute(f"""
+        insert into core.devices (device_id, display_name, group_id)
+        select {DEVICE}, 'Phone', 'family' from generate_series(1, 1) n;
+        insert into core.idempotency_keys (api_key_id, endpoint, key_hash, request_hash, device_id, answer, created_at)
+        select k.id, '', sha256(int4send(n)), sha256(''), d.device_id, '{{}}', now() - (50000 - n) * interval '1 minute'
+        from core.api_keys k, core.devices d, generate_series(1, 40000) n;
+        insert into core.audit_log (action, resource_type, created_at)
+        select 'erase_device', 'device', now() - (300000 - n) * interval '1 minute' from generate_series(1, 40000) n
+    """)
+    await database.execute("vacuum analyze")
+    tables = "select relname, seq_scan from pg_stat_user_tables where relname in ('idempotency_keys', 'audit_log')"
+    async with database.cluster.session(database.name) as session:
+        before = await counters(session, tables)
+        assert len(before) == 2
+        for job in ("cleanup_idempotency_keys", "cleanup_audit_log"):
+            for _ in range(2):
+                step = await session.fetchrow(f"select * from jobs.{job}_step('{{}}')")
+                assert step is not None
+                assert step["handled"] == 10_000
+        assert await changed(session, tables, before) == set()

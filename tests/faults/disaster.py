@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tests.backups import script
 from tests.faults.invariants import check_rules
 from tests.own_cluster import run, sqitch
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,6 +55,16 @@ async def as_server(directory: Path, programs: Path, *command: str, **environmen
     program, *arguments = command
     path = f"{programs}:{os.environ['PATH']}"
     return await run(*prefix, str(directory / "scripts" / program), *arguments, **environment, PATH=path, HOME="/")
+
+
+async def archived(database: Database) -> None:
+    """Waits until the log up to now has left the machine."""
+    file = await database.value("select pg_walfile_name(pg_current_wal_lsn())")
+
+    async def gone() -> bool:
+        return bool(await database.value("select last_archived_wal >= $1 from pg_stat_archiver", file))
+
+    await until(f"{file} to be archived", gone, 120)
 
 
 async def is_whole(database: Database) -> None:
@@ -120,6 +131,7 @@ class Disaster:
         self.erased = await database.value("select device_id::text from core.devices where group_id = 'old-1' limit 1")
         await database.call("erase_device", {"device_id": self.erased}, {})
         (await script("erasures", "export", *self.place.write, **login)).succeeded()
+        await archived(database)  # with the target, and the erasure
         await phones.until_acknowledged(200)
         say(f"the database has {await database.value(SIZE)}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import uuid
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,8 @@ async def test_dead_connections_are_not_tried_one_by_one(database: Database, tmp
         server.client(await database.create_key()) as another,
     ):
         async with transaction(database, "lock table core.devices") as session:
-            waiting = [asyncio.create_task(client.get("/api/v1/devices?group_id=family")) for _ in range(CONNECTIONS)]
+            paths = [f"/api/v1/devices/{uuid.uuid4()}" for _ in range(CONNECTIONS)]  # which share no call
+            waiting = [asyncio.create_task(client.delete(path)) for path in paths]
             async with database.cluster.session(database.name) as watch:
                 await until_blocked(watch, session, CONNECTIONS)
         await asyncio.gather(*waiting)
