@@ -6,6 +6,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 ARGS ?=
 export NAME ?=
+export V ?=
 
 .PHONY: help
 help: ## list these targets
@@ -77,3 +78,9 @@ key: ## make an API key: make key NAME='my phone' [ADMIN=1]
 
 restore-drill: ## lose a database under load and restore it, to a moment and from a dump; tells RTO and RPO: make restore-drill POINTS=1000000
 	@PM_TEST_WORKERS=0 PM_DRILL_POINTS=$(or $(POINTS),100000) scripts/test faults tests/faults/test_restore_drill.py -s
+
+# --- releasing ---------------------------------------------------------------------------------------------------------
+
+.PHONY: release
+release: ## freeze the migrations, name the version, check, commit and tag: make release V=1.2.0
+	@scripts/release "$$V"

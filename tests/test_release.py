@@ -1,0 +1,159 @@
+"""make release: what it refuses, what it makes, and that an installation goes from one release to the next and back."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from tests.own_cluster import operate, run
+from tests.scratch_clone import Clone, scratch_clone
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from tests.cluster import Cluster
+
+HEALTH = "select api.health() ->> 'schema_version'"
+INSERT = """
+    insert into core.devices (device_id, display_name, group_id) values (gen_random_uuid(), 'Phone', 'group');
+    insert into core.locations (device_id, captured_at, latitude, longitude, accuracy)
+    select device_id, now(), 45, 13, 5 from core.devices
+"""
+# As docs/developing.md tells: the deploy script is a stub again, and the file says "or replace".
+STUB = """-- Deploy phone_manager:api_health to pg
+
+begin;
+set local role pm_owner;
+
+\\ir ../sql/functions/api/health.sql
+
+commit;
+"""
+
+
+@pytest_asyncio.fixture(scope="module")
+async def clone(tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """A clone of the project with something to release."""
+    made = await scratch_clone(tmp_path_factory.mktemp("release") / "clone")
+    await made.note_change("Something new.")
+    return made
+
+
+@pytest_asyncio.fixture
+async def installation(cluster: Cluster) -> AsyncIterator[str]:
+    """An empty database."""
+    name = "pm_test_installation"
+    await cluster.create(name, "template0")
+    yield name
+    await cluster.drop(name)
+
+
+async def test_nothing_that_is_released_has_changed() -> None:
+    """Of this very repository."""
+    if not (await run("git", "tag", "--list", "v*")).output.startswith("v"):
+        pytest.skip("nothing is released yet: git fetch --tags where something is")
+    (await run("scripts/release", "--check")).succeeded()
+
+
+@pytest.mark.parametrize("version", ["", "1", "1.2", "v9.0.0", "9.0.0-rc1", "09.0.0", "9.0.0 ", "9.0.0; ls"])
+async def test_what_is_no_version_is_refused(clone: Clone, version: str) -> None:
+    outcome = await clone.run("make", "release", f"V={version}")
+    assert outcome.code != 0
+    assert "is no version: make release V=1.2.0" in outcome.output
+
+
+async def test_a_release_is_refused_where_anything_is_off(clone: Clone) -> None:
+    version, later = await clone.next_versions()
+
+    async def refused(why: str, number: str = version) -> None:
+        head = (await clone.run("git", "rev-parse", "HEAD")).succeeded()
+        before = (await clone.run("git", "status", "--porcelain")).succeeded()
+        outcome = await clone.run("scripts/release", number)
+        assert outcome.code != 0
+        assert why in outcome.output
+        assert (await clone.run("git", "rev-parse", "HEAD")).succeeded() == head
+        assert (await clone.run("git", "status", "--porcelain")).succeeded() == before
+
+    (clone.directory / "new").write_text("")
+    await refused("commit or put aside first:\n?? new")
+    (clone.directory / "new").unlink()
+    (await clone.run("git", "tag", f"v{version}")).succeeded()
+    await refused(f"there is a v{version} already")
+    (await clone.run("git", "tag", "--delete", f"v{version}")).succeeded()
+    (await clone.run("git", "tag", f"v{later}", "HEAD~1")).succeeded()
+    await refused(f"{version} is less than {later}")
+    (await clone.run("git", "tag", "--delete", f"v{later}")).succeeded()
+
+    changelog = clone.directory / "CHANGELOG.md"
+    text = changelog.read_text()
+    changelog.write_text(text.replace("## Unreleased", "## Soon"))
+    await clone.commit("No changes")
+    await refused("CHANGELOG.md has no section Unreleased with a list of changes")
+    changelog.write_text(text)
+    await clone.commit("Changes")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+async def test_two_releases(clone: Clone, cluster: Cluster, installation: str) -> None:
+    first, second = await clone.next_versions()
+    directory = clone.directory
+
+    async def database(*command: str) -> str:
+        return (await operate(cluster, installation, "env", "-C", str(directory), *command)).succeeded()
+
+    async def schema_version() -> str:
+        assert await database("psql", "-XqAtc", "select count(*) from core.locations") == "1\n", "the data are there"
+        return (await database("psql", "-XqAtc", HEALTH)).strip()
+
+    # The first: everything is in the scripts, and nothing else has to be there to deploy it.
+    (await clone.run("make", "release", f"V={first}")).succeeded()
+    assert (await clone.run("git", "status", "--porcelain")).succeeded() == ""
+    assert (await clone.run("git", "tag", "--points-at", "HEAD")).succeeded() == f"v{first}\n"
+    assert not [path for path in directory.glob("deploy/*.sql") if "\\ir" in path.read_text()]
+    assert f'__version__ = "{first}"' in (directory / "app" / "__init__.py").read_text()
+    assert f'newTag: "{first}"' in (directory / "k8s" / "kustomization.yaml").read_text()
+    heading = rf"^## {first} \(\d{{4}}-\d\d-\d\d\)\n\n- Something new\.$"
+    assert re.search(heading, (directory / "CHANGELOG.md").read_text(), re.MULTILINE)
+    (await clone.run("scripts/release", "--check")).succeeded()
+    (await clone.run("sqitch", "bundle", "--dest-dir", "../bundle")).succeeded()
+    await database("env", "-C", "../bundle", "sqitch", "deploy", "--verify", "db:pg:")
+    await database("psql", "-Xqc", INSERT)
+    version = await schema_version()
+
+    # A released function changes.
+    deploy = directory / "deploy"
+    released = (deploy / "api_health.sql").read_text()
+    (await clone.run("sqitch", "rework", "api_health", "--note", "The second version.")).succeeded()
+    (kept,) = (path for path in deploy.glob("api_health@*.sql") if path.read_text() == released)
+    (deploy / "api_health.sql").write_text(STUB)
+    function = directory / "sql" / "functions" / "api" / "health.sql"
+    text = function.read_text().replace("create function", "create or replace function")
+    function.write_text(text.replace(f"'schema_version', {version}", f"'schema_version', {version}0"))
+    await clone.note_change("The second version.")
+    (await clone.run("scripts/release", "--check")).succeeded()
+
+    # What is frozen does not: neither a script nor its part of the plan.
+    for path in (kept, deploy / "devices.sql", directory / "revert" / "devices.sql"):
+        path.write_text(path.read_text() + "-- A harmless remark.\n")
+    plan = directory / "sqitch.plan"
+    plan.write_text(plan.read_text().replace("Four rooms", "Five rooms"))
+    outcome = await clone.run("scripts/release", "--check")
+    assert outcome.code != 0
+    names = f"sqitch.plan, deploy/api_health.sql, deploy/devices.sql, revert/devices.sql changed since v{first}"
+    assert names in outcome.output
+    (await clone.run("git", "restore", ".")).succeeded()
+
+    # The second, to which the installation goes, and from which it comes back.
+    (await clone.run("make", "release", f"V={second}")).succeeded()
+    output = await database("sqitch", "deploy", "--verify", "db:pg:")
+    assert re.findall(r"^  \+ (\S+)", output, re.MULTILINE) == ["api_health"]
+    assert await schema_version() == f"{version}0"
+    await database("sqitch", "revert", "-y", "--to", f"@v{first}", "db:pg:")
+    assert await schema_version() == version
+    await database("sqitch", "verify", "--to", f"@v{first}", "db:pg:")
+    await database("sqitch", "deploy", "--verify", "db:pg:")
+    assert await schema_version() == f"{version}0"
