@@ -28,6 +28,7 @@ def measure(stack: Stack, name: str, connections: int, seconds: float) -> Figure
         *("--duration", f"{max(round(seconds), 1)}s", "--timeout", "30s"),
         *("--script", ROOT / "bench/load/requests.lua", stack.url),
     )
+    wal = stack.wal()
     before, started = stack.cpu_time(), time.perf_counter()
     printed = run(("sh", "-c", 'exec "$@" 2>&1 >/dev/null', "sh", *command), {"BENCH_REQUESTS": str(requests_file)})
     elapsed = time.perf_counter() - started
@@ -38,6 +39,7 @@ def measure(stack: Stack, name: str, connections: int, seconds: float) -> Figure
         requests, duration, p50, p95, p99, refused, broken = (float(word) for word in printed.split())
     except ValueError:
         raise BenchError(f"wrk failed: {printed}") from None
+    wal = stack.wal() - wal
     if not requests:
         raise BenchError(f"The service answered no request; see the end of its log:\n{log_end(stack)}")
     lost = 0
@@ -52,6 +54,7 @@ def measure(stack: Stack, name: str, connections: int, seconds: float) -> Figure
         p95=p95 / 1000,
         p99=p99 / 1000,
         errors=refused + broken + lost,
+        wal=wal / requests,
     ).with_cpu(spent, requests, elapsed)
 
 

@@ -54,6 +54,10 @@ def _run(options: Options) -> int:
         measurements.warm_up(options, stacks)
         found = measurements.carry_out(steps)
         lines = report.write(found, describe(stacks[0], options), options, names)
+        lines += [
+            "",
+            *(f"{stack.name}: {stack.heap_only():.1%} of the updates of devices were HOT" for stack in stacks),
+        ]
         print("\n" + "\n".join(lines) + "\n", flush=True)
         _keep(lines, found, options)
         services.close()

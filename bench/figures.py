@@ -32,6 +32,8 @@ class Figures:
     cpu_load: float = 0
     others: float = 0
     """The share of the machine's CPU time that went to programs that have nothing to do with this."""
+    wal: float = 0
+    """Bytes of the write-ahead log a request, pages that were copied whole after a checkpoint among them."""
     parts: dict[str, float] = field(default_factory=dict)
     """p95 by call, for a mixed load at a constant rate."""
 

@@ -20,7 +20,20 @@ if TYPE_CHECKING:
 
 QUIET = 0.1
 
-HEAD = ("", "connections", "per second", "p50 ms", "p95 ms", "p99 ms", "errors", "server", "postgres", "load", "others")
+HEAD = (
+    "",
+    "connections",
+    "per second",
+    "p50 ms",
+    "p95 ms",
+    "p99 ms",
+    "errors",
+    "server",
+    "postgres",
+    "load",
+    "WAL",
+    "others",
+)
 
 
 def write(
@@ -29,7 +42,7 @@ def write(
     """All of it; names are those of the stacks, the one under test first."""
     lines = ["Phone Manager benchmark", *machine]
     for name in names:
-        lines += ["", f"Service ({name}); CPU in ms a request, others: CPU of unrelated programs"]
+        lines += ["", f"Service ({name}); CPU in ms and WAL in bytes a request, others: CPU of unrelated programs"]
         lines += _table([HEAD, *_service_rows(found, name, options)], left=1)
     limits = [(COPY, "COPY, rows"), *((f"{PGBENCH} {key}", f"pgbench: {SCENARIOS[key].title}") for key in SCENARIOS)]
     rows = [
@@ -75,9 +88,9 @@ def _service_rows(found: Mapping[Key, Sequence[Figures]], name: str, options: Op
     if constant := found.get((name, CONSTANT, 0)):
         typical = middle(constant)
         rows.append(_row(f"mixed at {options.rate}/s", 0, typical))
-        rows += [(f"  {part}", "", "", "", f"{p95:,.1f}", *[""] * 6) for part, p95 in typical.parts.items()]
+        rows += [(f"  {part}", "", "", "", f"{p95:,.1f}", *[""] * 7) for part, p95 in typical.parts.items()]
         if typical.late:
-            rows.append(("  not sent in time", "", f"{typical.late / options.rate_seconds:,.0f}", *[""] * 8))
+            rows.append(("  not sent in time", "", f"{typical.late / options.rate_seconds:,.0f}", *[""] * 9))
     if highest := found.get((name, HIGHEST, 0)):
         rows.append(_row(f"mixed, the most with p95 < {TARGET_MS:g} ms", 0, middle(highest)))
     return rows
@@ -94,6 +107,7 @@ def _row(title: str, connections: int, figures: Figures) -> tuple[str, ...]:
         *(milliseconds(value) for value in (figures.p50, figures.p95, figures.p99)),
         f"{figures.errors:.0f}" + (" !!!" if figures.errors else ""),
         *(milliseconds(value, 3) for value in (figures.cpu_server, figures.cpu_postgres, figures.cpu_load)),
+        f"{figures.wal:,.0f}" if figures.wal >= 1 else "",
         f"{figures.others:.0%}",
     )
 

@@ -67,6 +67,18 @@ class Stack:
         (line,) = (line for line in status if line.startswith(f"{name}:"))
         return int(line.split()[1]) * 1024
 
+    def wal(self) -> int:
+        """The bytes of the write-ahead log so far."""
+        return int(self.sql("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn"))
+
+    def heap_only(self) -> float:
+        """The share of the updates of devices that no index had to learn of (HOT)."""
+        return float(
+            self.sql(
+                "select n_tup_hot_upd / greatest(n_tup_upd, 1.0) from pg_stat_user_tables where relname = 'devices'"
+            )
+        )
+
     def settle(self) -> None:
         """Waits until nothing is under way any more: requests that a load generator left, vacuums."""
         quiet = 0
