@@ -38,6 +38,9 @@ def _run(environment: Mapping[str, str]) -> int:
     scenario, url = environment.get("SCENARIO", "baseline"), environment.get("BASE_URL")
     if scenario not in SCENARIOS:
         raise BenchError(f"There is no scenario {scenario}; SCENARIO is one of {', '.join(SCENARIOS)}.")
+    for name in ("SCALE", "DURATION", "P95"):
+        if not is_positive(environment.get(name) or "1"):
+            raise BenchError(f"{name} is a number greater than 0.")
     if url and not environment.get("REMOTE") and not is_loopback(url):
         raise BenchError("BASE_URL is not this machine; REMOTE=yes if you mean it.")
     given: dict[str, object] = {"SCENARIO": scenario}
@@ -53,6 +56,14 @@ def _run(environment: Mapping[str, str]) -> int:
         services.close()
     print(f"[load] {_verdict(code)}")
     return code
+
+
+def is_positive(text: str) -> bool:
+    """Whether a text is a finite number greater than 0."""
+    try:
+        return 0 < float(text) < float("inf")
+    except ValueError:
+        return False
 
 
 def _verdict(code: int) -> str:

@@ -6,6 +6,7 @@ cluster=.dev/cluster
 # Let psql and sqitch use the database of a URL.
 use_url() {
     local settings
+    [[ -x .venv/bin/python ]] || scripts/prepare external >&2 || return 1
     settings=$(.venv/bin/python scripts/database-variables <<<"$1") || return 1
     eval "$settings"
     unset PGSERVICE
