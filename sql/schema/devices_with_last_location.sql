@@ -14,9 +14,9 @@ select
         format(
             '{"latitude" : %s, "longitude" : %s, "accuracy" : %s, "timestamp" : "%s", "altitude" : %s, "bearing" : %s, "speed" : %s, '
             '"battery_level" : %s}',
-            d.last_latitude,
-            d.last_longitude,
-            d.last_accuracy,
+            coalesce(d.last_latitude::text, 'null'),
+            coalesce(d.last_longitude::text, 'null'),
+            coalesce(d.last_accuracy::text, 'null'),
             core.rfc3339(d.last_captured_at),
             coalesce(d.last_altitude::text, 'null'),
             coalesce(d.last_bearing::text, 'null'),

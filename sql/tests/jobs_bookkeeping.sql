@@ -3,7 +3,7 @@
 
 begin;
 \ir fixtures.psql
-select plan(37);
+select plan(40);
 
 select pg_temp.function_is('core.job_lock(text)', 'p_job_name text', 'bigint', 'immutable', null);
 select pg_temp.function_is('core.job_session(text)', 'p_job_name text', 'integer', 'volatile', null);
@@ -103,6 +103,18 @@ select is(
 select jobs.end_run(:other, 'made up'), jobs.end_run(0, 'made up') \g /dev/null
 select is(pg_temp.run(:other), 'mop runs 0', 'nor its end');
 select is(pg_temp.failure($$ select jobs.continue_run(jobs.begin_run('mop')) $$, 'pm_admin'), null, 'pm_admin may call them, which does the work');
+
+-- A lock is never held longer than a run.
+
+select pg_advisory_unlock_all() \g /dev/null
+select jobs.begin_run('sweep') \g /dev/null
+select jobs.begin_run('sweep') as again \gset
+select jobs.end_run(:again) \g /dev/null
+select is(pg_temp.locks(), 0::bigint, 'a session that begins a run twice ends it once');
+alter table core.job_runs add constraint full_disk check (job_name <> 'mop') not valid;
+select is(pg_temp.failure($$ select jobs.begin_run('mop') $$) ->> 'sqlstate', '23514', 'where a run cannot be recorded');
+select is(pg_temp.locks(), 0::bigint, 'nobody is kept from running the job');
+alter table core.job_runs drop constraint full_disk;
 
 -- A name is that of a job, whole and as it stands.
 

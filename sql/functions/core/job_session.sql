@@ -8,7 +8,7 @@ begin
         select l.pid
         from pg_catalog.pg_locks l
         join pg_catalog.pg_database d on d.oid = l.database and d.datname = current_database()
-        where l.locktype = 'advisory' and l.objsubid = 1 and l.granted
+        where l.locktype = 'advisory' and l.objsubid = 1 and l.granted and l.mode = 'ExclusiveLock'
             and (l.classid::bigint << 32 | l.objid::bigint) = core.job_lock(p_job_name));
 end
 $$;

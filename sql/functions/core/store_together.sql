@@ -5,10 +5,11 @@
 -- none of the uploads is held up by another.
 --
 -- No stored point is newer than its device's last location, as long as that is known. So where all of these are, and no
--- upload has two of one time, none is there already.
+-- upload has two of one time, none is there already. The exceptions: points that were put into the table by hand; days that
+-- a shorter retention had given up and that no cleanup had dropped before it was made longer again.
 --
 -- Locks: the rows of devices that are free, then the points. Errors, for all of them: those of core.read_points; 23505
--- (unique violation) where points were stored without their device's knowing.
+-- (unique violation) where that was wrong.
 
 create function core.store_together(p_devices uuid[], p_lists jsonb[])
 returns table (request integer, answer json, counted integer)

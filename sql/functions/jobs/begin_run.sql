@@ -1,9 +1,9 @@
 -- jobs.begin_run(job): records that a run of a job begins, unless another run of it is under way.
 --
 -- A job is a function jobs.<job>_step. Returns the run's id, or null where another session runs the job. The session
--- holds the job's lock until jobs.end_run or its own end, so a killed run frees it; what that run left open is closed here.
+-- holds the job's lock until jobs.end_run or its own end, so a killed run frees it; what a run left open is closed here.
 --
--- Errors: PT404 where there is no such job.
+-- Errors: PT404 where there is no such job; what recording the run fails with, without the lock.
 
 create function jobs.begin_run(p_job_name text) returns bigint
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
@@ -23,27 +23,34 @@ begin
             hint = 'Jobs: ' || array_to_string(v_jobs, ', ');
     end if;
 
-    if not pg_try_advisory_lock(core.job_lock(p_job_name)) then
+    -- Once is enough: a session would get its own lock again, and then have to free it as often.
+    if core.job_session(p_job_name) = pg_backend_pid() is not true and not pg_try_advisory_lock(core.job_lock(p_job_name)) then
         raise notice 'Job % is running in another session.', p_job_name;
         return null;
     end if;
 
-    perform set_config('application_name', 'phone-manager job ' || p_job_name, false);
+    begin
+        perform set_config('application_name', 'phone-manager job ' || p_job_name, false);
 
-    update core.job_runs r
-    set ended_at = clock_timestamp(), error = 'interrupted'
-    where r.job_name = p_job_name and r.ended_at is null;
+        update core.job_runs r
+        set ended_at = clock_timestamp(), error = 'interrupted'
+        where r.job_name = p_job_name and r.ended_at is null;
 
-    insert into core.job_runs (job_name, started_at, rows_total)
-    select p_job_name, clock_timestamp(), coalesce(max(l.rows_total), 0)
-    from (
-        select r.rows_total
-        from core.job_runs r
-        where r.job_name = p_job_name
-        order by r.started_at desc, r.id desc
-        limit 1
-    ) l
-    returning id into v_run_id;
+        insert into core.job_runs (job_name, started_at, rows_total)
+        select p_job_name, clock_timestamp(), coalesce(max(l.rows_total), 0)
+        from (
+            select r.rows_total
+            from core.job_runs r
+            where r.job_name = p_job_name
+            order by r.started_at desc, r.id desc
+            limit 1
+        ) l
+        returning id into v_run_id;
+    exception
+        when query_canceled or others then
+            perform pg_advisory_unlock(core.job_lock(p_job_name));
+            raise;
+    end;
     return v_run_id;
 end
 $$;
