@@ -114,13 +114,37 @@ def test_a_stopping_server_is_given_its_time() -> None:
 
 def test_postgresql_has_room_for_all_pods() -> None:
     scaler = MANIFESTS["HorizontalPodAutoscaler", "api"]["spec"]
-    pods = scaler["maxReplicas"] + DEPLOYMENT["strategy"]["rollingUpdate"]["maxSurge"]
-    sessions = pods * int(SETTINGS["PM__SERVER__WORKERS"]) * int(SETTINGS["PM__DATABASE__MAX_CONNECTIONS"])
+    ending = 1
+    assert DEPLOYMENT["minReadySeconds"] >= DEPLOYMENT["template"]["spec"]["terminationGracePeriodSeconds"]
+    assert [policy["value"] for policy in scaler["behavior"]["scaleDown"]["policies"]] == [ending]
+    pods = scaler["maxReplicas"] + DEPLOYMENT["strategy"]["rollingUpdate"]["maxSurge"] + ending
+    probe = 1
+    connections = int(SETTINGS["PM__DATABASE__MAX_CONNECTIONS"]) + probe
+    sessions = pods * int(SETTINGS["PM__SERVER__WORKERS"]) * connections
     found = re.search(r"^max_connections = (\d+)", (ROOT / "ops/postgres/postgresql.conf").read_text(), re.MULTILINE)
     assert found
     assert (scaler["minReplicas"], scaler["maxReplicas"]) == (3, 10)
     assert sessions + OTHER_SESSIONS <= int(found[1])
     assert f"= {sessions + OTHER_SESSIONS} of {found[1]};" in (ROOT / "docs/deployment.md").read_text()
+
+
+def test_the_database_must_prove_who_it_is() -> None:
+    [path] = {item["mountPath"] for item in CONTAINER["volumeMounts"] if item["name"] == "database-ca"}
+    [guest] = [item["guest_path"] for item in FLY["files"]]
+    guide = (ROOT / "docs/deployment.md").read_text()
+    assert list(MANIFESTS["Secret", "database-ca"]["stringData"]) == ["ca.crt"]
+    for url in MANIFESTS["Secret", "api"]["stringData"].values():
+        assert url.endswith(f"?sslmode=verify-full&sslrootcert={path}/ca.crt")
+    owner = MANIFESTS["Secret", "owner"]["stringData"]
+    assert (owner["PGSSLMODE"], owner["PGSSLROOTCERT"]) == ("verify-full", f"{path}/ca.crt")
+    [job] = MANIFESTS["Job", "migrate"]["spec"]["template"]["spec"]["containers"]
+    assert [item["mountPath"] for item in job["volumeMounts"]] == [path]
+    assert f"?sslmode=verify-full&sslrootcert={guest}'" in guide
+    assert "PGSSLMODE: verify-full" in WORKFLOWS["deploy.yml"]
+
+
+def test_groups_are_not_named_where_everybody_may_ask_for_metrics() -> None:
+    assert FLY["env"]["PM__SERVER__METRICS_MAX_GROUPS"] == "0"
 
 
 def test_selectors_find_the_pods() -> None:
@@ -204,6 +228,84 @@ def test_every_file_that_is_copied_or_mounted_is_there() -> None:
         for name in yaml.safe_load((ROOT / folder / text).read_text())["resources"]
     ]
     assert [name for name in named + resources if not (ROOT / name).exists()] == []
+
+
+def test_tests_in_containers_find_the_repository_and_its_tags() -> None:
+    jobs = yaml.safe_load(WORKFLOWS["ci.yml"])["jobs"]
+    inside = [job["steps"] for job in jobs.values() if "container" in job]
+    assert len(inside) == 2
+    for steps in inside:
+        [checkout] = [step["with"] for step in steps if step.get("uses", "").startswith("actions/checkout@")]
+        assert checkout == {"persist-credentials": False, "fetch-depth": 0}
+        assert any("safe.directory" in step.get("run", "") for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("plan", "script", "code"),
+    [
+        ("one 2026-01-01T00:00:00Z\n@v1.0.0 2026-01-01T00:00:00Z\n\n", "select 1;\n", 0),
+        ("@v1.0.0 2026-01-01T00:00:00Z\n\none 2026-01-01T00:00:00Z\n", "select 1;\n", 1),
+        ("one 2026-01-01T00:00:00Z\n@v1.0.0 2026-01-01T00:00:00Z\n", "begin;\n\\ir ../sql/one.sql\n", 1),
+    ],
+)
+def test_only_what_is_released_is_deployed(tmp_path: Path, plan: str, script: str, code: int) -> None:
+    steps = yaml.safe_load(WORKFLOWS["deploy.yml"])["jobs"]["deploy"]["steps"]
+    names = [step.get("name") for step in steps]
+    assert names.index("It is released") < names.index("Migrate")
+    (tmp_path / "sqitch.plan").write_text(plan)
+    (tmp_path / "deploy").mkdir()
+    (tmp_path / "deploy/one.sql").write_text(script)
+    command = ["bash", "-e", "-c", steps[names.index("It is released")]["run"]]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == code
+
+
+def up(directory: Path, *, version: str = "2.24.0", volume: bool = False) -> subprocess.CompletedProcess[str]:
+    """Runs a copy of scripts/up with a stand-in for docker, which writes down what it was asked."""
+    (directory / "scripts").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "scripts/up", directory / "scripts")
+    docker = directory / "docker"
+    docker.write_text(f"""#!/bin/sh
+echo "$*" >>'{directory}/asked'
+case $* in
+    'compose version --short') echo '{version}'; test -n '{version}' ;;
+    'volume inspect phone-manager_database') {str(volume).lower()} ;;
+    'compose port api 8080') echo 127.0.0.1:8090 ;;
+esac
+""")
+    docker.chmod(0o755)
+    environment = {"PATH": f"{directory}:{os.environ['PATH']}"}
+    return subprocess.run([directory / "scripts/up"], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_up_makes_the_passwords_once_and_tells_where_things_are(tmp_path: Path) -> None:
+    variables = tmp_path / ".env"
+    variables.write_text("PM_API_PORT=8090")
+    variables.chmod(0o644)
+    done = up(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "http://localhost:8090 " in done.stdout
+    made = variables.read_text()
+    assert re.fullmatch(r"PM_API_PORT=8090\n(PM_(OWNER|API|GRAFANA)_PASSWORD=[0-9a-f]{48}\n){3}", made)
+    assert variables.stat().st_mode & 0o777 == 0o600
+    assert up(tmp_path, volume=True).returncode == 0
+    assert variables.read_text() == made
+    assert "compose kill --signal HUP prometheus" in (tmp_path / "asked").read_text()
+
+
+@pytest.mark.parametrize(
+    ("version", "volume", "why"),
+    [
+        ("", False, "docker compose is missing"),
+        ("2.23.3", False, "2.24 or newer is needed"),
+        ("v2.40.1", True, "phone-manager_database has a database, but .env lacks its passwords"),
+    ],
+)
+def test_up_stops_where_it_could_not_end_well(tmp_path: Path, version: str, why: str, *, volume: bool) -> None:
+    done = up(tmp_path, version=version, volume=volume)
+    assert done.returncode == 1
+    assert why in done.stderr
+    assert "PASSWORD" not in ((tmp_path / ".env").read_text() if (tmp_path / ".env").exists() else "")
+    assert "up --build" not in (tmp_path / "asked").read_text()
 
 
 def test_every_service_waits_for_what_it_needs_and_hides_its_ports() -> None:
