@@ -113,6 +113,11 @@ async def test_a_release_that_cannot_be_tagged_leaves_nothing(clone: Clone) -> N
     assert (await clone.run("git", "tag", "--list", f"v{version}")).succeeded() == ""
 
 
+def is_there(path: str) -> bool:
+    """Whether there is such a file or directory."""
+    return Path(path).exists()
+
+
 @pytest.mark.parametrize("moment", ["tag", "deploy"])
 async def test_a_release_that_is_ended_leaves_nothing(clone: Clone, tmp_path: Path, moment: str) -> None:
     version, _ = await clone.next_versions()
@@ -133,7 +138,7 @@ exec {shutil.which("sqitch")} "$@"
     assert (await clone.run("git", "status", "--porcelain")).succeeded() == ""
     cluster = seen.read_text().strip()
     assert (cluster == "none") == (moment == "tag")
-    assert not Path(cluster).exists()
+    assert not is_there(cluster)
 
 
 async def test_a_frozen_script_must_not_become_a_copy_of_an_earlier_one(clone: Clone) -> None:
