@@ -176,11 +176,10 @@ def serve(root: Path, directory: Path, port: int, settings: Mapping[str, str]) -
             start_new_session=True,
         )
     try:
-        deadline = time.monotonic() + READY_SECONDS
-        while not _is_ready(port):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise BenchError(f"The server does not start: {log.read_text()[-2000:]}")
-            time.sleep(POLL_SECONDS)
+        try:
+            until_ready(port, process)
+        except BenchError as error:
+            raise BenchError(f"{error} {log.read_text()[-2000:]}") from None
         yield process
     finally:
         if process.poll() is None:
@@ -190,6 +189,15 @@ def serve(root: Path, directory: Path, port: int, settings: Mapping[str, str]) -
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
+
+
+def until_ready(port: int, process: subprocess.Popen[bytes]) -> None:
+    """Waits until what this process serves on this port can be used."""
+    deadline = time.monotonic() + READY_SECONDS
+    while not _is_ready(port):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise BenchError("The server does not start:")
+        time.sleep(POLL_SECONDS)
 
 
 def _is_ready(port: int) -> bool:

@@ -76,7 +76,7 @@ MUTATIONS = (
         "sql/functions/core/store_locations.sql",
         "begin\n    perform from",
         "begin\n    perform set_config('synchronous_commit', 'off', true);\n    perform from",
-        "tests/test_crash.py",
+        "tests/faults/test_crash.py",
     ),
     Mutation(
         "answer before the commit",
@@ -87,7 +87,7 @@ MUTATIONS = (
         '                    0.05, lambda: asyncio.ensure_future(connection._con.execute("commit"))\n'
         "                )\n"
         '                return cast("list[asyncpg.Record]", rows)',
-        "tests/test_upload.py tests/test_crash.py -x",
+        "tests/test_upload.py tests/faults/test_crash.py -x",
     ),
     Mutation(
         "skip the fingerprint",
@@ -272,7 +272,7 @@ async def caught_by(cluster: Cluster, tree: Path, tests: str) -> list[str]:
         outcome = await operate(cluster, "pm_tap", "psql", "-Xqt", "-f", str(tree / tests))
         failed = [line.strip() for line in outcome.output.splitlines() if re.match(r" *not ok|psql.*ERROR", line)]
         return [f"{tests}: {line}" for line in failed]
-    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-q", "-x", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
+    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", "-q", "-x", "-m", "not long", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
     outcome = await run("env", "-C", str(tree), *command, *tests.split(), PYTHONDONTWRITEBYTECODE="1")
     assert outcome.code in (0, 1, 2), outcome.output
     return re.findall(r"^(?:FAILED|ERROR) (\S+)", outcome.output, re.MULTILINE)
