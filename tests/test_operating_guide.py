@@ -5,8 +5,6 @@ Where the guide shows something else, put what this test shows there.
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +12,7 @@ import pytest_asyncio
 
 from tests.operators import make_psql
 from tests.server import ROOT
+from tests.transcripts import Step, read_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -65,47 +64,20 @@ CHANGING = (
 )
 
 
-@dataclass
-class Step:
-    """A statement, and what psql showed."""
-
-    statement: str
-    shown: list[str] = field(default_factory=list)
-
-    @property
-    def lasting(self) -> list[str]:
-        """What is shown each time: without times, sizes, widths of columns and the like."""
-        lines = []
-        for line in self.shown:
-            for pattern, name in CHANGING:
-                line = re.sub(pattern, name, line)  # noqa: PLW2901
-            lines.append(line.strip())
-        return [line for line in lines if line]
-
-
 def steps() -> list[Step]:
-    """The steps of the guide: a statement begins with =>, goes on with ->, and is followed by what it shows."""
-    found: list[Step] = []
-    for line in GUIDE.read_text().splitlines():
-        if line.startswith("    => "):
-            found.append(Step(line.removeprefix("    => ")))
-        elif line.startswith("    -> "):
-            found[-1].statement += "\n" + line.removeprefix("    -> ")
-        elif line.startswith("    ") and found:
-            found[-1].shown.append(line.removeprefix("    "))
-    return found
+    """The steps of the guide."""
+    return read_steps(GUIDE, "=>", "->", CHANGING)
 
 
 async def work_through(database: Database, directory: Path) -> list[Step]:
     """Runs the steps of the guide in one session; returns them with what they really show."""
     for statement in HOUSEHOLD:
         await database.execute(statement)
-    statements = [step.statement for step in steps()]
     script = directory / "guide.sql"
-    script.write_text("".join(f"{statement}\n\\echo {END}\n" for statement in statements))
+    script.write_text("".join(f"{step.typed}\n\\echo {END}\n" for step in steps()))
     output = (await make_psql(database, script)).succeeded()
     shown = output.split(f"{END}\n")[:-1]
-    return [Step(statement, text.splitlines()) for statement, text in zip(statements, shown, strict=True)]
+    return [step.really(text) for step, text in zip(steps(), shown, strict=True)]
 
 
 @pytest_asyncio.fixture(scope="module")

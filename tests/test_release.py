@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import signal
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -94,6 +98,69 @@ async def test_a_release_is_refused_where_anything_is_off(clone: Clone) -> None:
     await refused("CHANGELOG.md has no section Unreleased with a list of changes")
     changelog.write_text(text)
     await clone.commit("Changes")
+
+
+async def test_a_release_that_cannot_be_tagged_leaves_nothing(clone: Clone) -> None:
+    version, _ = await clone.next_versions()
+    head = (await clone.run("git", "rev-parse", "HEAD")).succeeded()
+    signed = {"GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "tag.gpgSign", "GIT_CONFIG_VALUE_0": "true"}
+    signed |= {"GIT_CONFIG_KEY_1": "gpg.program", "GIT_CONFIG_VALUE_1": "false"}
+    outcome = await clone.run("scripts/release", version, **signed)
+    assert outcome.code != 0
+    assert f"git tag --annotate v{version}" in outcome.output
+    assert (await clone.run("git", "rev-parse", "HEAD")).succeeded() == head
+    assert (await clone.run("git", "status", "--porcelain")).succeeded() == ""
+    assert (await clone.run("git", "tag", "--list", f"v{version}")).succeeded() == ""
+
+
+def is_there(path: str) -> bool:
+    """Whether there is such a file or directory."""
+    return Path(path).exists()
+
+
+@pytest.mark.parametrize("moment", ["tag", "deploy"])
+async def test_a_release_that_is_ended_leaves_nothing(clone: Clone, tmp_path: Path, moment: str) -> None:
+    version, _ = await clone.next_versions()
+    head = (await clone.run("git", "rev-parse", "HEAD")).succeeded()
+    seen = tmp_path / "seen"
+    sqitch = tmp_path / "bin" / "sqitch"
+    sqitch.parent.mkdir()
+    sqitch.write_text(f"""#!/bin/sh
+if [ "$1" = {moment} ]; then echo "${{PGHOST:-none}}" >{seen}; kill -TERM "$PPID"; fi
+exec {shutil.which("sqitch")} "$@"
+""")
+    sqitch.chmod(0o755)
+    # With a cluster of its own.
+    path = f"{sqitch.parent}:{os.environ['PATH']}"
+    outcome = await clone.run("env", "-u", "PM_TEST_CLUSTER", f"PATH={path}", "scripts/release", version)
+    assert outcome.code == 128 + signal.SIGTERM, outcome.output
+    assert (await clone.run("git", "rev-parse", "HEAD")).succeeded() == head
+    assert (await clone.run("git", "status", "--porcelain")).succeeded() == ""
+    cluster = seen.read_text().strip()
+    assert (cluster == "none") == (moment == "tag")
+    assert not is_there(cluster)
+
+
+async def test_a_frozen_script_must_not_become_a_copy_of_an_earlier_one(clone: Clone) -> None:
+    version, _ = await clone.next_versions()
+    before = (await clone.run("git", "rev-parse", "HEAD")).succeeded().strip()
+    earlier = clone.directory / "verify" / f"api_health@v{version}.sql"
+    script = clone.directory / "verify" / "api_health.sql"
+    text = script.read_text()
+    earlier.write_text(text)
+    await clone.commit("Reworked")
+    (await clone.run("git", "tag", f"v{version}")).succeeded()
+    try:
+        script.write_text(f"{text}-- A harmless remark.\n")
+        outcome = await clone.run("scripts/release", "--check")
+        assert outcome.code != 0
+        assert "verify/api_health.sql changed since" in outcome.output
+        script.with_name("api_health@later.sql").write_text(text)
+        (await clone.run("scripts/release", "--check")).succeeded()
+    finally:
+        (await clone.run("git", "tag", "--delete", f"v{version}")).succeeded()
+        (await clone.run("git", "reset", "--quiet", "--hard", before)).succeeded()
+        (await clone.run("git", "clean", "--quiet", "--force", "verify")).succeeded()
 
 
 @pytest.mark.long

@@ -5,9 +5,7 @@ Where the runbook shows something else, put what this test shows there.
 
 from __future__ import annotations
 
-import re
 import shutil
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +13,7 @@ import pytest_asyncio
 
 from tests.own_cluster import WHO, own_cluster, run
 from tests.server import ROOT
+from tests.transcripts import Step, read_steps
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -40,40 +39,9 @@ CHANGING = (
 )
 
 
-@dataclass
-class Step:
-    """A command, and what it showed; a line "…" stands for any lines."""
-
-    command: str
-    shown: list[str] = field(default_factory=list)
-
-    @property
-    def lasting(self) -> list[str]:
-        """What is shown each time."""
-        lines = []
-        for line in self.shown:
-            for pattern, name in CHANGING:
-                line = re.sub(pattern, name, line)  # noqa: PLW2901
-            lines.append(line.strip())
-        return [line for line in lines if line]
-
-    def matches(self, real: Step) -> bool:
-        """Whether this is what was really shown."""
-        parts = [re.escape(line) if line != "…" else r".*?" for line in self.lasting]
-        return re.fullmatch(r"\n".join(parts), "\n".join(real.lasting), re.DOTALL) is not None
-
-
 def steps() -> list[Step]:
-    """The steps of the runbook: a command begins with $, goes on with >, and is followed by what it shows."""
-    found: list[Step] = []
-    for line in RUNBOOK.read_text().splitlines():
-        if line.startswith("    $ "):
-            found.append(Step(line.removeprefix("    $ ")))
-        elif line.startswith("    > "):
-            found[-1].command += "\n" + line.removeprefix("    > ")
-        elif line.startswith("    ") and found:
-            found[-1].shown.append(line.removeprefix("    "))
-    return found
+    """The steps of the runbook."""
+    return read_steps(RUNBOOK, "$", ">", CHANGING)
 
 
 def make_bundle(directory: Path) -> Path:
@@ -83,7 +51,7 @@ def make_bundle(directory: Path) -> Path:
     for name in BUNDLED:
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy2
         copy(ROOT / name, bundle / name)
-    (bundle / "steps.sh").write_text("".join(f"{step.command}\necho {END}\n" for step in steps()))
+    (bundle / "steps.sh").write_text("".join(f"{step.typed}\necho {END}\n" for step in steps()))
     return bundle
 
 
@@ -96,7 +64,7 @@ async def real(tmp_path_factory: pytest.TempPathFactory) -> list[Step]:
         environment = {name: value for name, value in cluster.environment.items() if name != "PGDATABASE"}
         outcome = await run("env", "-C", str(bundle), "bash", "steps.sh", **WHO, **environment)
     shown = outcome.succeeded().split(f"{END}\n")[:-1]
-    return [Step(step.command, text.splitlines()) for step, text in zip(steps(), shown, strict=True)]
+    return [step.really(text) for step, text in zip(steps(), shown, strict=True)]
 
 
 @pytest.mark.parametrize("number", range(len(steps())))
