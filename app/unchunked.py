@@ -17,8 +17,9 @@ FINISH = struct.pack("ii", 0, 0)
 class Unchunked:
     """An application whose answers have no chunks.
 
-    As long as one is not whole, the connection ends with a reset: an answer that breaks off must not look well. So nothing
-    of it may wait in a buffer of ours when the last piece is sent: what is lost from there is lost with a proper end.
+    As long as one is not whole, the connection ends with a reset: an answer that breaks off must not look well. So
+    nothing of it may wait in a buffer of ours when the last piece is sent: what is lost from there is lost with a
+    proper end.
     """
 
     def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:

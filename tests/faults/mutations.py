@@ -272,19 +272,8 @@ async def caught_by(cluster: Cluster, tree: Path, tests: str) -> list[str]:
         outcome = await operate(cluster, "pm_tap", "psql", "-Xqt", "-f", str(tree / tests))
         failed = [line.strip() for line in outcome.output.splitlines() if re.match(r" *not ok|psql.*ERROR", line)]
         return [f"{tests}: {line}" for line in failed]
-    command = [
-        str(ROOT / ".venv/bin/python"),
-        "-m",
-        "pytest",
-        "-q",
-        "-x",
-        "-m",
-        "not long",
-        "-rfE",
-        "--tb=no",
-        "-p",
-        "no:cacheprovider",
-    ]
+    options = ["-q", "-x", "-m", "not long", "-rfE", "--tb=no", "-p", "no:cacheprovider"]
+    command = [str(ROOT / ".venv/bin/python"), "-m", "pytest", *options]
     outcome = await run("env", "-C", str(tree), *command, *tests.split(), PYTHONDONTWRITEBYTECODE="1")
     assert outcome.code in (0, 1, 2), outcome.output
     return re.findall(r"^(?:FAILED|ERROR) (\S+)", outcome.output, re.MULTILINE)
