@@ -182,9 +182,11 @@ async def test_seven_days_and_four_weeks_are_kept(database: Database, place: Pla
     folder = tmp_path / "place" / "dumps"
     folder.mkdir()
     today = datetime.datetime.now(datetime.UTC)
+    stored = []
     for day in range(1, 60):
         for hour in (1, 13):
             stamp = (today - datetime.timedelta(days=day)).replace(hour=hour, minute=0, second=0).strftime(STAMP)
+            stored.append(stamp)
             for suffix in ("", ".sha256"):
                 (folder / f"{stamp}.dump.age{suffix}").write_text("old")
     (folder / f"{today.replace(hour=0).strftime(STAMP)}.dump.age").write_text("not whole")
@@ -192,7 +194,8 @@ async def test_seven_days_and_four_weeks_are_kept(database: Database, place: Pla
     (await script("backup", *place.write, **await backup_login(database))).succeeded()
 
     kept = sorted((path.name.removesuffix(".dump.age.sha256") for path in folder.glob("*.sha256")), reverse=True)
-    days = [datetime.datetime.strptime(name, STAMP).replace(tzinfo=datetime.UTC).date() for name in kept]
+    of_day = {name[:8]: name for name in reversed(kept)}.values()
+    days = sorted((datetime.datetime.strptime(name, STAMP).replace(tzinfo=datetime.UTC).date() for name in of_day), reverse=True)
     assert days[:7] == [today.date() - datetime.timedelta(days=number) for number in range(7)]
     weeks = [day.isocalendar()[:2] for day in days]
     assert len(set(weeks)) == 4

@@ -165,3 +165,25 @@ use_backed_up_database() {
     unset PGSERVICE # whose settings would come first
 }
 sql() { psql -XqAtw -v ON_ERROR_STOP=1 "$@"; }
+
+# known_erasures IDENTITY FILE: gets all that scripts/erasures has exported; erase_again FILE: erases those who are there.
+known_erasures() {
+    local name
+    : >"$2"
+    complete erasures >"$spool/names"
+    while read -r name; do
+        fetch "erasures/$name" "$spool/one"
+        age --decrypt --identity "$1" "$spool/one" >>"$2"
+    done <"$spool/names"
+}
+erase_again() {
+    {
+        echo "set timezone = 'UTC'; create temporary table erased (device_id uuid, erased_at timestamptz);"
+        echo 'copy erased from stdin (format csv);'
+        cat "$1"
+        echo '\.'
+        echo 'select count(admin.erase_device(d.device_id)) from core.devices d'
+        echo 'where exists (select from erased e where e.device_id = d.device_id and e.erased_at >= d.created_at);'
+    } | sql -f - >"$spool/count"
+    say "of $(sort -u "$1" | wc -l) erasures that are known, $(<"$spool/count") had to be done again"
+}
