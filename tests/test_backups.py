@@ -115,6 +115,11 @@ async def test_what_was_dumped_is_restored_but_nobody_who_was_erased_since(
     output = (await script("erasures", "replay", *place.read, **superuser)).succeeded()
     assert "of 2 erasures that are known, 0 had to be done again" in output
 
+    odd = Place(str(shutil.copytree(tmp_path / "place", tmp_path / "o'clock %d")), place.recipients, place.identity)
+    before_replay = names(tmp_path / "o'clock %d")
+    assert "of 2 erasures" in (await script("erasures", "replay", *odd.read, **superuser)).succeeded()
+    assert names(tmp_path / "o'clock %d") == before_replay
+
     async with empty_database(database.cluster) as restored:
         output = (await script("restore", *place.read, **owner(restored))).succeeded()
         assert "sqitch verify: successful" in output
@@ -161,6 +166,25 @@ async def test_a_dump_that_fails_stores_nothing_and_says_why(database: Database,
     for wrong in ("place", str(tmp_path / "not mounted"), "nosuchremote:bucket"):
         assert (await script("backup", "--to", wrong, "--recipients", str(place.recipients), **login)).code == 1
     assert names(tmp_path / "place") == []
+
+
+async def test_dumps_of_another_database_and_from_the_future_are_refused(
+    database: Database, directory: Place, tmp_path: Path
+) -> None:
+    login = await backup_login(database)
+    (await script("backup", *directory.write, **login)).succeeded()
+    mark = tmp_path / "place" / "dumps.of"
+    own = mark.read_text()
+    assert own.startswith(f"database {database.name} of cluster ")
+    before = names(tmp_path / "place")
+    mark.write_text("database other of cluster 1\n")
+    outcome = await script("backup", *directory.write, **login)
+    assert (outcome.code, "is of database other of cluster 1, this is" in outcome.output) == (1, True), outcome.output
+    mark.write_text(own)
+    assert names(tmp_path / "place") == before
+    (tmp_path / "place" / "dumps" / "20990101T000000Z.dump.age.sha256").write_text("later")
+    outcome = await script("backup", *directory.write, **login)
+    assert (outcome.code, "is the clock right?" in outcome.output) == (1, True), outcome.output
 
 
 async def test_a_damaged_dump_or_a_wrong_key_is_refused(database: Database, directory: Place, tmp_path: Path) -> None:
