@@ -219,7 +219,9 @@ async def test_seven_days_and_four_weeks_are_kept(database: Database, place: Pla
 
     kept = sorted((path.name.removesuffix(".dump.age.sha256") for path in folder.glob("*.sha256")), reverse=True)
     of_day = {name[:8]: name for name in reversed(kept)}.values()
-    days = sorted((datetime.datetime.strptime(name, STAMP).replace(tzinfo=datetime.UTC).date() for name in of_day), reverse=True)
+    days = sorted(
+        (datetime.datetime.strptime(name, STAMP).replace(tzinfo=datetime.UTC).date() for name in of_day), reverse=True
+    )
     assert days[:7] == [today.date() - datetime.timedelta(days=number) for number in range(7)]
     weeks = [day.isocalendar()[:2] for day in days]
     assert len(set(weeks)) == 4
