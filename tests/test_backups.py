@@ -115,6 +115,11 @@ async def test_what_was_dumped_is_restored_but_nobody_who_was_erased_since(
     output = (await script("erasures", "replay", *place.read, **superuser)).succeeded()
     assert "of 2 erasures that are known, 0 had to be done again" in output
 
+    odd = Place(str(shutil.copytree(tmp_path / "place", tmp_path / "o'clock %d")), place.recipients, place.identity)
+    before_replay = names(tmp_path / "o'clock %d")
+    assert "of 2 erasures" in (await script("erasures", "replay", *odd.read, **superuser)).succeeded()
+    assert names(tmp_path / "o'clock %d") == before_replay
+
     async with empty_database(database.cluster) as restored:
         output = (await script("restore", *place.read, **owner(restored))).succeeded()
         assert "sqitch verify: successful" in output
@@ -163,6 +168,25 @@ async def test_a_dump_that_fails_stores_nothing_and_says_why(database: Database,
     assert names(tmp_path / "place") == []
 
 
+async def test_dumps_of_another_database_and_from_the_future_are_refused(
+    database: Database, directory: Place, tmp_path: Path
+) -> None:
+    login = await backup_login(database)
+    (await script("backup", *directory.write, **login)).succeeded()
+    mark = tmp_path / "place" / "dumps.of"
+    own = mark.read_text()
+    assert own.startswith(f"database {database.name} of cluster ")
+    before = names(tmp_path / "place")
+    mark.write_text("database other of cluster 1\n")
+    outcome = await script("backup", *directory.write, **login)
+    assert (outcome.code, "is of database other of cluster 1, this is" in outcome.output) == (1, True), outcome.output
+    mark.write_text(own)
+    assert names(tmp_path / "place") == before
+    (tmp_path / "place" / "dumps" / "20990101T000000Z.dump.age.sha256").write_text("later")
+    outcome = await script("backup", *directory.write, **login)
+    assert (outcome.code, "is the clock right?" in outcome.output) == (1, True), outcome.output
+
+
 async def test_a_damaged_dump_or_a_wrong_key_is_refused(database: Database, directory: Place, tmp_path: Path) -> None:
     login = await backup_login(database)
     (await script("backup", *directory.write, **login)).succeeded()
@@ -182,9 +206,11 @@ async def test_seven_days_and_four_weeks_are_kept(database: Database, place: Pla
     folder = tmp_path / "place" / "dumps"
     folder.mkdir()
     today = datetime.datetime.now(datetime.UTC)
+    stored = []
     for day in range(1, 60):
         for hour in (1, 13):
             stamp = (today - datetime.timedelta(days=day)).replace(hour=hour, minute=0, second=0).strftime(STAMP)
+            stored.append(stamp)
             for suffix in ("", ".sha256"):
                 (folder / f"{stamp}.dump.age{suffix}").write_text("old")
     (folder / f"{today.replace(hour=0).strftime(STAMP)}.dump.age").write_text("not whole")
@@ -192,13 +218,18 @@ async def test_seven_days_and_four_weeks_are_kept(database: Database, place: Pla
     (await script("backup", *place.write, **await backup_login(database))).succeeded()
 
     kept = sorted((path.name.removesuffix(".dump.age.sha256") for path in folder.glob("*.sha256")), reverse=True)
-    days = [datetime.datetime.strptime(name, STAMP).replace(tzinfo=datetime.UTC).date() for name in kept]
+    of_day = {name[:8]: name for name in reversed(kept)}.values()
+    days = sorted(
+        (datetime.datetime.strptime(name, STAMP).replace(tzinfo=datetime.UTC).date() for name in of_day), reverse=True
+    )
     assert days[:7] == [today.date() - datetime.timedelta(days=number) for number in range(7)]
     weeks = [day.isocalendar()[:2] for day in days]
     assert len(set(weeks)) == 4
-    assert len(kept) <= 10
+    assert len(kept) <= 12
     assert all(day.isoweekday() == 7 for day in days[7:]), "the last of its week"
-    assert all(name.endswith("T130000Z") for name in kept[1:]), "the last of its day"
+    recent = (today - datetime.timedelta(hours=48, minutes=1)).strftime(STAMP)
+    assert {name for name in stored if name > recent} <= set(kept), "nothing of the last 48 hours goes"
+    assert all(name.endswith("T130000Z") for name in kept if name < recent), "the last of its day"
     assert (folder / "notes.txt").exists()
     assert {path.name for path in folder.glob("*.age")} >= {f"{name}.dump.age" for name in kept}
 

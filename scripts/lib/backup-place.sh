@@ -28,7 +28,7 @@ make_spool() {
         find "$place" -maxdepth 1 -name '.spool.*' -mmin +2880 -exec rm -rf {} + # left by a power cut
     fi
     spool=$(mktemp -d "$base/.spool.XXXXXX") || die "cannot write in $base"
-    trap 'rm -rf "$spool"' EXIT
+    trap 'end_watched; rm -rf "$spool"' EXIT
     trap 'exit 130' INT TERM HUP
 }
 
@@ -106,12 +106,55 @@ fetch() {
     [[ $(sha256sum <"$2" | cut -c 1-64) == "$(cut -c 1-64 "$spool/sum")" ]] || die "$place/$1 is damaged: it does not match its checksum"
 }
 
-# Tells the size of a growing file each ten seconds, in the background.
-show_progress() {
-    while sleep 10 &>/dev/null; do say "$2: $(numfmt --to=iec "$(stat -c %s "$1" 2>/dev/null || echo 0)")B so far"; done &
+# watched FILE WHAT COMMAND…: runs what makes a file, in a process group of its own, so that it goes when the script is stopped; tells
+# of the file's size each ten seconds. It ends when the file has not grown for $patience seconds, where that is set.
+watched() {
+    local file=$1 what=$2 code=0
+    shift 2
+    set -m
+    { trap - ERR; "$@"; } &
+    job=$!
+    set +m
+    tell_progress &
     progress=$!
+    wait "$job" || code=$?
+    end_watched
+    return "$code"
 }
-end_progress() { kill "$progress" 2>/dev/null; wait "$progress" 2>/dev/null || true; }
+tell_progress() {
+    local size last=-1 since=$SECONDS
+    exec 9>&- # the lock is the script's
+    trap - ERR
+    while sleep 10 &>/dev/null && kill -0 "$job" 2>/dev/null; do # gone with the script, too
+        size=$(stat -c %s "$file" 2>/dev/null || echo 0)
+        ((size == last)) || since=$SECONDS
+        last=$size
+        if [[ -n ${patience:-} ]] && ((SECONDS - since >= patience)); then
+            : >"$spool/stalled"
+            kill -- "-$job"
+            return
+        fi
+        say "$what: $(numfmt --to=iec "$size")B so far"
+    done
+}
+end_watched() {
+    if [[ -n ${job:-} ]]; then kill -- "-$job" 2>/dev/null || true; wait "$job" 2>/dev/null || true; fi
+    if [[ -n ${progress:-} ]]; then kill "$progress" 2>/dev/null || true; wait "$progress" 2>/dev/null || true; fi
+    job='' progress=''
+}
+
+# belongs FOLDER SOURCE: ends the script where the folder holds backups of another cluster or database, as a file beside it tells;
+# belongs FOLDER SOURCE now: makes that file, where there is none.
+belongs() {
+    local code=0
+    get "$1.of" "$spool/of" || code=$?
+    case $code in
+        0) [[ $(<"$spool/of") == "$2" ]] ||
+            die "$place/$1 is of $(<"$spool/of"), this is $2. If that is what this one was, delete $place/$1.of; else use another place" ;;
+        1) [[ -z ${3:-} ]] || { echo "$2" >"$spool/of"; put "$spool/of" "$1.of" || die "cannot write $1.of to $place"; } ;;
+        *) die "$place cannot be read" ;;
+    esac
+}
 
 # For psql and the like: the database of PM__DATABASE__URL, else that of libpq's own variables and files.
 use_backed_up_database() {
@@ -119,5 +162,28 @@ use_backed_up_database() {
     local settings
     settings=$("$(dirname "${BASH_SOURCE[0]}")/../database-variables" <<<"$PM__DATABASE__URL") || die 'PM__DATABASE__URL cannot be understood'
     eval "$settings"
+    unset PGSERVICE # whose settings would come first
 }
 sql() { psql -XqAtw -v ON_ERROR_STOP=1 "$@"; }
+
+# known_erasures IDENTITY FILE: gets all that scripts/erasures has exported; erase_again FILE: erases those who are there.
+known_erasures() {
+    local name
+    : >"$2"
+    complete erasures >"$spool/names"
+    while read -r name; do
+        fetch "erasures/$name" "$spool/one"
+        age --decrypt --identity "$1" "$spool/one" >>"$2"
+    done <"$spool/names"
+}
+erase_again() {
+    {
+        echo "set timezone = 'UTC'; create temporary table erased (device_id uuid, erased_at timestamptz);"
+        echo 'copy erased from stdin (format csv);'
+        cat "$1"
+        echo '\.'
+        echo 'select count(admin.erase_device(d.device_id)) from core.devices d'
+        echo 'where exists (select from erased e where e.device_id = d.device_id and e.erased_at >= d.created_at);'
+    } | sql -f - >"$spool/count"
+    say "of $(sort -u "$1" | wc -l) erasures that are known, $(<"$spool/count") had to be done again"
+}

@@ -53,7 +53,8 @@ async def as_server(directory: Path, programs: Path, *command: str, **environmen
         owner = (directory / "scripts").stat()
         prefix = ["setpriv", f"--reuid={owner.st_uid}", f"--regid={owner.st_gid}", "--clear-groups"]
     program, *arguments = command
-    path = f"{programs}:{os.environ['PATH']}"
+    # restore-cluster finds what it needs itself, as it must on Debian.
+    path = os.environ["PATH"] if program == "restore-cluster" else f"{programs}:{os.environ['PATH']}"
     return await run(*prefix, str(directory / "scripts" / program), *arguments, **environment, PATH=path, HOME="/")
 
 

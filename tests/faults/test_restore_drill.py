@@ -92,7 +92,8 @@ async def restored(disaster: Disaster, *options: str) -> AsyncIterator[Database]
         os.chown(home, owner.st_uid, owner.st_gid)
     data = str(home / "data")
     command = ("restore-cluster", *disaster.place.read, "--data", data, *options)
-    (await as_server(directory, disaster.programs, *command)).succeeded()
+    output = (await as_server(directory, disaster.programs, *command)).succeeded()
+    assert "the copy is as its manifest says" in output
     environment = {**disaster.cluster.environment, "PGHOST": str(home), "PGPORT": str(free_port())}
     found = Standby(home, environment, disaster.programs)
     await found.start()
