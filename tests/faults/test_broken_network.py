@@ -121,6 +121,7 @@ async def test_connections_that_die_while_they_are_made(database: Database, tmp_
         await check_pool(server, database)
 
 
+@pytest.mark.long
 async def test_dead_connections_are_not_tried_one_by_one(database: Database, tmp_path: Path) -> None:
     async with (
         proxied(database.api_url) as (proxy, url),
